@@ -1,0 +1,277 @@
+"""What a store must be able to do: the contract between the package and its backends.
+
+A `Backend` is one open store with its pool, on one event loop. A `Session` is work on one lease from that pool.
+What only some stores can do are protocols, asked for with ``isinstance``. `dk_notebook.testing` holds the tests that
+every backend must pass.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+
+import pyarrow as pa
+
+from dk_notebook.frames.stream import ArrowStream
+from dk_notebook.records.query import Query
+from dk_notebook.runtime.leases import PoolStatus
+from dk_notebook.runtime.operations import Operation
+
+Mode = Literal["fail", "append", "replace", "truncate", "upsert", "ignore"]
+OnError = Literal["raise", "collect"]
+Outcome = Literal["ok", "failed", "unknown"]
+
+
+# --- settings ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolConfig:
+    """How many connections, and how long to wait for one."""
+
+    min_size: int = 0
+    """Connections kept open."""
+    max_size: int = 8
+    """Connections at most."""
+    timeout: float = 30.0
+    """Seconds to wait for a connection, connecting included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendConfig:
+    """The settings of one store: frozen, so that equal settings are the same pool. Secrets have ``repr=False``.
+
+    `config.py` fills it from keywords, URL, file and environment; a field of a subclass is a setting of that name,
+    a field of `PoolConfig` the setting ``pool.<name>``.
+    """
+
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    connect_timeout: float = 10.0
+    """Seconds for one attempt to connect."""
+    decimals: Literal["auto", "exact", "float", "string"] = "auto"
+    """How frames show decimals unless a call says otherwise."""
+
+    spellings: ClassVar[Mapping[str, str]] = {}
+    """Other spellings of settings -> their name here, as ``{"database": "path", "max_connections": "pool.max_size"}``."""
+
+    @classmethod
+    def from_url(cls, url: str) -> Mapping[str, Any]:
+        """The settings that a URL of this backend's scheme spells. ConfigError when it is malformed."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Mapping[str, Any]:
+        """The settings that environment variables give; empty when they do not describe a store."""
+        return {}
+
+    @property
+    def location(self) -> str:
+        """Where the store is, for people: host and database, a path, a bucket. Never a secret."""
+        raise NotImplementedError
+
+
+# --- what is asked of a store -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Native:
+    """A statement in the store's own language."""
+
+    text: str | Mapping[str, Any]
+    """SQL or ES|QL as the caller wrote it (with ``:name`` or ``$1``), or a Query DSL body."""
+    params: Mapping[str, Any] | Sequence[Any] | None = None
+    limit: int | None = None
+    """Rows at most; runs in the store."""
+    frames: Mapping[str, Any] | None = None
+    """The names of the calling cell, among which the store may find frames that the text names (DuckDB)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableQuery:
+    """Rows of one table, chosen without the store's language."""
+
+    table: str
+    """As api.md spells it: ``t``, ``schema.t``, an index, a prefix. Exact case, not quoted."""
+    query: Query = field(default_factory=Query)
+    """Conditions, order, limit and columns (``select``)."""
+    partitions: int = 1
+    """Parts read at the same time, of one consistent state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableWrite:
+    """Where a stream of rows goes, and how."""
+
+    table: str
+    mode: Mode = "fail"
+    key: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Column -> type in the store's language, for a table that is made."""
+    errors: OnError = "raise"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What only some stores use: ``partition_by``, ``format``, ``compression``. Others refuse them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """A row that was not written. Its values are not kept."""
+
+    position: int
+    """The row, counted from 0."""
+    column: str | None
+    reason: str
+    label: object = None
+    """The row's index label, where the data came from a frame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteReport:
+    """What a write did."""
+
+    table: str
+    mode: str
+    rows: int
+    """Rows written."""
+    skipped: int = 0
+    """Rows whose key was there already (``mode="ignore"``)."""
+    rejected: tuple[Rejected, ...] = ()
+    seconds: float = 0.0
+    bytes: int = 0
+    """Bytes of Arrow data taken from the caller."""
+    outcome: Outcome = "ok"
+    notes: tuple[str, ...] = ()
+    """What the reader should know: types that changed their name, what was not atomic."""
+
+    def __str__(self) -> str:
+        parts = [f"{self.rows:,} rows written to {self.table}"]
+        parts += [f"{self.skipped:,} skipped"] if self.skipped else []
+        parts += [f"{len(self.rejected):,} rejected"] if self.rejected else []
+        parts += [f"{self.bytes / 1e6:,.1f} MB in {self.seconds:.2f} s ({self.mode})"]
+        parts += [] if self.outcome == "ok" else [f"outcome {self.outcome}"]
+        return ", ".join(parts) + "".join(f"\n{note}" for note in self.notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedColumn:
+    """A column of a write: what comes in, and what the store makes or has of it."""
+
+    name: str
+    arrow: str
+    store: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class WritePlan:
+    """What a write would do; making it changed nothing."""
+
+    table: str
+    mode: str
+    statements: tuple[str, ...]
+    """The DDL (SQL stores), the mapping as JSON, or the paths."""
+    columns: tuple[PlannedColumn, ...]
+
+    def __str__(self) -> str:
+        width = max((len(column.name) for column in self.columns), default=0)
+        lines = [
+            f"  {c.name:<{width}}  {c.arrow} -> {c.store}{'' if c.nullable else ' not null'}" for c in self.columns
+        ]
+        return "\n".join([f"{self.mode} {self.table}", *lines, *self.statements])
+
+
+# --- the contract -----------------------------------------------------------------------------------------------
+
+
+class Session(ABC):
+    """Work on one lease of a pool. Used by one task at a time, inside ``async with backend.session(operation)``."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        """For whom this works: rows and bytes are counted there, and it aborts what hangs."""
+
+    @abstractmethod
+    async def scan(self, query: TableQuery | Native, *, batch_rows: int | None = None) -> ArrowStream:
+        """The result of a query, its columns' types as the store declares them (types.md), before the first row.
+
+        ``batch_rows``: about that many rows a batch, in bounded memory; None: whatever is fastest for reading all.
+        Raises QueryError (NotFound, MissingParameter) before it returns wherever the store tells that early; a
+        statement without result columns is a QueryError that names ``dk.execute``, and does not run.
+        The stream must be closed before the session ends.
+        """
+
+    @abstractmethod
+    async def execute(self, statement: Native) -> int:
+        """Rows affected (DDL: 0). Several statements, without parameters, run in one transaction."""
+
+    @abstractmethod
+    async def ingest(self, target: TableWrite, data: ArrowStream) -> WriteReport:
+        """Write a stream. All or nothing where the store can; never more than the report says.
+
+        ConversionError names column and position; Conflict: the table exists (``fail``) or a key does;
+        ConfigError: keys or options that do not fit; Unsupported: a mode that the store does not have.
+        """
+
+    @abstractmethod
+    async def plan(self, target: TableWrite, schema: pa.Schema) -> WritePlan:
+        """What `ingest` of such a stream would do. Changes nothing; raises what would be raised before any row."""
+
+
+class Backend(ABC):
+    """An open store and its pool. Belongs to the event loop that opened it."""
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[BackendConfig]]
+
+    @classmethod
+    @abstractmethod
+    async def open(cls, config: Any) -> Self:
+        """Connect and check at once. ConnectionFailed, in one attempt, when the store cannot be used."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give everything back. Sessions that still run are cancelled."""
+
+    @abstractmethod
+    def terminate(self) -> None:
+        """Close without waiting for anybody: at exit, when the loop is gone. From any thread; never raises."""
+
+    @abstractmethod
+    def session(self, operation: Operation) -> AbstractAsyncContextManager[Session]:
+        """One lease from the pool, for the time of the block. PoolTimeout when none becomes free."""
+
+    @abstractmethod
+    def status(self) -> PoolStatus:
+        """The figures of the pool."""
+
+
+# --- what only some stores can do -------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Browsable(Protocol):
+    """A session that knows what its store holds."""
+
+    async def tables(self) -> pa.Table:
+        """Columns: schema, table, kind, rows (the store's estimate, int64), bytes (int64)."""
+
+    async def columns(self, table: str) -> pa.Table:
+        """Columns: column, type (the store's name), dtype (pandas' name), nullable, key, default. NotFound."""
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A session that tells how its store would run a query."""
+
+    async def explain(self, query: Native, *, analyze: bool) -> pa.Table:
+        """A row a node: depth, node, detail, rows_estimated, rows, seconds (the last two with ``analyze``)."""
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """A session with real transactions."""
+
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        """BEGIN ... COMMIT around the block; an exception rolls back. Nested: a savepoint, where the store has one."""
