@@ -1,0 +1,1 @@
+"""DataFrames in and out of databases and object stores, from a notebook."""

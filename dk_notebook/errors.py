@@ -81,12 +81,12 @@ class PoolTimeout(ConnectionFailed, TimeoutError):
 
 
 class QueryError(DkError):
-    """The store refused the statement.
+    r"""The store refused the statement.
 
     ``code``: the store's own code (SQLSTATE for postgres), if it has one. ``position``: where in ``query``, the
     text that the caller wrote, as a 0-based character offset; the message then shows that line with a caret.
 
-    >>> print(QueryError("syntax error", query="select 1 +\\nfrmo t", position=11))
+    >>> print(QueryError("syntax error", query="select 1 +\nfrmo t", position=11))
     syntax error
     LINE 2: frmo t
             ^
@@ -180,7 +180,7 @@ class DeadlineExceeded(DkError, TimeoutError):
 
 
 class Unsupported(DkError, NotImplementedError):
-    """This store cannot do that; the message names the store and the capability."""
+    """The store cannot do that; the message names the store and the capability."""
 
 
 class BlockingCallInLoop(DkError, RuntimeError):
@@ -188,9 +188,9 @@ class BlockingCallInLoop(DkError, RuntimeError):
 
 
 def caret(text: str, position: int) -> list[str]:
-    """The line of ``text`` that holds the offset ``position``, and a caret under the place.
+    r"""The line of ``text`` that holds the offset ``position``, and a caret under the place.
 
-    >>> print("\\n".join(caret("select a\\nfrom t wehre", 16)))
+    >>> print("\n".join(caret("select a\nfrom t wehre", 16)))
     LINE 2: from t wehre
                    ^
     """

@@ -55,7 +55,7 @@ class BackendConfig:
     """How frames show decimals unless a call says otherwise."""
 
     spellings: ClassVar[Mapping[str, str]] = {}
-    """Other spellings of settings -> their name here, as ``{"database": "path", "max_connections": "pool.max_size"}``."""
+    """Other spellings -> the name here, as ``{"database": "path", "max_connections": "pool.max_size"}``."""
 
     @classmethod
     def from_url(cls, url: str) -> Mapping[str, Any]:
@@ -63,7 +63,7 @@ class BackendConfig:
         raise NotImplementedError
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Mapping[str, Any]:
+    def from_environment(cls, environ: Mapping[str, str]) -> Mapping[str, Any]:  # noqa: ARG003 (subclasses use it)
         """The settings that environment variables give; empty when they do not describe a store."""
         return {}
 

@@ -1,0 +1,1 @@
+"""Tables on their way: Arrow, its types, and the frames that people hold."""

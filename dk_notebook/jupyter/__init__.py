@@ -1,0 +1,1 @@
+"""The only place that imports IPython and ipywidgets."""

@@ -1,0 +1,1 @@
+"""What SQL stores share: parameters, names, conditions."""
