@@ -1,0 +1,1 @@
+"""What users call, by subject; `dk_notebook` has all of it under one name."""

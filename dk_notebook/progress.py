@@ -1,0 +1,83 @@
+"""Progress bars: rows, bytes and the rate of a long call, drawn in the thread that waits for it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any, Protocol
+
+DELAY = 0.5
+"""Seconds before a bar is shown: short calls draw nothing."""
+
+
+class Watched(Protocol):
+    """What a bar needs to know of a call (`runtime.operations.Operation` has it)."""
+
+    label: str
+    rows: int
+    bytes: int
+    total_rows: int | None
+    done: bool
+
+    @property
+    def seconds(self) -> float: ...  # noqa: D102
+
+
+class Bar:
+    """One call's progress bar. Call it now and then with the call; it appears late, and closes when that is done."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._closed = False
+        # Drawn by whoever waits; closed by whoever ends first, which may be another thread.
+        self._lock = threading.Lock()
+
+    def __call__(self, call: Watched) -> None:
+        """Draw the state of ``call``."""
+        with self._lock:
+            if self._closed or (self._bar is None and (call.done or call.seconds < DELAY)):
+                self._closed = self._closed or call.done
+                return
+            if self._bar is None:
+                self._bar = _tqdm_class()(
+                    total=call.total_rows, desc=_shortened(call.label), unit=" rows", unit_scale=True, leave=False
+                )
+            self._bar.total = call.total_rows
+            self._bar.set_postfix_str(f"{call.bytes / 1e6:,.1f} MB" if call.bytes else "", refresh=False)
+            self._bar.update(call.rows - self._bar.n)
+            self._bar.refresh()
+            if call.done:
+                self._bar.close()
+                self._closed = True
+
+
+def bar(wanted: bool | None) -> Bar | None:  # noqa: FBT001 (it is the caller's own `progress=`)
+    """A bar for a call with ``progress=wanted``: True draws one, False none, None where somebody can see it."""
+    if wanted is None:
+        wanted = in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    return Bar() if wanted else None
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this process. Never imports IPython."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def _tqdm_class() -> Any:
+    """A widget where ipywidgets can show one, text elsewhere."""
+    if in_notebook():
+        from importlib.util import find_spec
+
+        if find_spec("ipywidgets") is not None:
+            from tqdm.notebook import tqdm as notebook_tqdm
+
+            return notebook_tqdm
+    from tqdm.std import tqdm as text_tqdm
+
+    return text_tqdm
+
+
+def _shortened(label: str, width: int = 40) -> str:
+    return label if len(label) <= width else label[: width - 1] + "…"
