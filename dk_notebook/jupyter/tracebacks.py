@@ -1,0 +1,66 @@
+"""Short tracebacks: the cell's line and the store's words, not forty lines of drivers and threads."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import IPython
+
+from dk_notebook import errors
+from dk_notebook.errors import DkError
+
+_OURS = str(Path(errors.__file__).parent)
+_IPYTHON = str(Path(IPython.__file__).parent)
+
+
+def shorten(shell: Any) -> None:
+    """Have ``shell`` show our errors shortly. ``%xmode Verbose`` brings the full traceback back, ``%tb`` shows it."""
+
+    def render(error: DkError) -> list[str]:
+        tables = shell.InteractiveTB
+        if tables.mode == "Verbose":
+            full: list[str] = tables.structured_traceback(type(error), error, error.__traceback__, tb_offset=1)
+            return full
+        # A copy has no cause: the driver's error, which ours repeats in the user's words.
+        short: list[str] = tables.structured_traceback(type(error), copy.copy(error), own_lines(error), tb_offset=0)
+        return short
+
+    # The hook of IPython for errors that draw themselves; on the class, so that read_query in a plain cell has it too.
+    DkError._render_traceback_ = render  # type: ignore[attr-defined]
+
+
+def restore() -> None:
+    """Leave our errors to IPython again."""
+    if hasattr(DkError, "_render_traceback_"):
+        del DkError._render_traceback_
+
+
+def own_lines(error: BaseException) -> TracebackType | None:
+    """The part of the traceback that the user wrote: from the cell to the call into this package.
+
+    None for a cell magic, whose cell is the statement that the message shows with its caret.
+    """
+    kept: list[TracebackType] = []
+    for step in _steps(error.__traceback__):
+        code = step.tb_frame.f_code
+        if code.co_filename.startswith(_OURS):
+            break
+        if code.co_filename.startswith(_IPYTHON):
+            if code.co_name == "run_cell_magic":
+                return None
+            continue
+        kept.append(step)
+    short: TracebackType | None = None
+    for step in reversed(kept):
+        short = TracebackType(short, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return short
+
+
+def _steps(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
