@@ -1,0 +1,44 @@
+"""`make bench`: figures beside the peers, as ratios of runs that stood side by side. Markdown, for the README."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import duckdb
+from timing import Pair, side_by_side
+
+
+def imports() -> Pair:
+    """A whole interpreter, with ours and with pandas and pyarrow alone; the bound is 0.15 s, stated as a ratio."""
+
+    def start(code: str) -> None:
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    pair = side_by_side(
+        "import (ms); at most 150 ms more",
+        lambda: start("import dk_notebook"),
+        lambda: start("import pandas, pyarrow"),
+        named="pandas, pyarrow",
+        bound=0,
+        runs=7,
+    )
+    peer = sorted(pair.peer_seconds)[len(pair.peer_seconds) // 2]
+    return Pair(pair.what, pair.peer, 1 + 0.15 / peer, pair.ours_seconds, pair.peer_seconds)
+
+
+def main() -> None:
+    """Print the table."""
+    import duckdb_peer
+
+    print(f"Python {platform.python_version()}, DuckDB {duckdb.__version__}\n")
+    print("| what | ours | peer | ratio (quartiles) | at most | |")
+    print("|---|---|---|---|---|---|")
+    for pair in [imports(), *duckdb_peer.pairs()]:
+        print(pair.row(), flush=True)
+    print(duckdb_peer.growth())
+
+
+if __name__ == "__main__":
+    main()
