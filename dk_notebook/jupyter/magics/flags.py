@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import itertools
 import re
 from typing import Any, NoReturn
 
@@ -30,9 +31,7 @@ class Flags(argparse.ArgumentParser):
     """
 
     def __init__(self, magic: str, examples: str) -> None:
-        super().__init__(
-            prog=magic, usage=argparse.SUPPRESS, add_help=False, allow_abbrev=False, formatter_class=_Wide
-        )
+        super().__init__(prog=magic, usage=argparse.SUPPRESS, add_help=False, allow_abbrev=False, formatter_class=_Wide)
         self.examples = inspect.cleandoc(examples)
 
     def split(self, line: str) -> tuple[argparse.Namespace, str]:
@@ -48,6 +47,14 @@ class Flags(argparse.ArgumentParser):
                 words[-1:] = _joined(words[-1], _unquoted(value[1]))
                 position = value.end()
         return self.parse_args(words), line[position:].strip()
+
+    def words(self, line: str) -> argparse.Namespace:
+        """The values of the flags and arguments of a line on which nothing else stands, in any order; ``# ...`` ends it.
+
+        IPython does not take comments off a magic's line.
+        """
+        words = itertools.takewhile(lambda word: not word.startswith("#"), (found[1] for found in _WORD.finditer(line)))
+        return self.parse_args([_unquoted(word) for word in words])
 
     def _wants_value(self, word: str) -> bool:
         """Whether the word after this flag is its value. UsageError for an unknown flag."""
