@@ -49,9 +49,9 @@ class Flags(argparse.ArgumentParser):
         return self.parse_args(words), line[position:].strip()
 
     def words(self, line: str) -> argparse.Namespace:
-        """The values of the flags and arguments of a line on which nothing else stands, in any order; ``# ...`` ends it.
+        """The values of the flags and arguments of a line on which nothing else stands, in any order.
 
-        IPython does not take comments off a magic's line.
+        ``# ...`` ends the line: IPython does not take comments off it.
         """
         words = itertools.takewhile(lambda word: not word.startswith("#"), (found[1] for found in _WORD.finditer(line)))
         return self.parse_args([_unquoted(word) for word in words])

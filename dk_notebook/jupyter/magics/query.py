@@ -49,7 +49,7 @@ FLAGS.add_argument("-o", "--out", metavar="NAME", help="store the frame in this 
 FLAGS.add_argument("-n", "--limit", metavar="N", type=int, help="show at most N rows, and say whether there are more")
 FLAGS.add_argument(
     "--as", dest="as_", metavar="FORM", choices=["pandas", "arrow", "polars"], help="pandas (default), arrow or polars"
-)  # noqa: E501 (a table)
+)
 FLAGS.add_argument("--params", metavar="NAME", help="take :name from this dict (or $1 from this list) of the notebook")
 FLAGS.add_argument("--timeout", metavar="S", type=float, help="seconds for the whole call")
 FLAGS.add_argument("--chunk", metavar="N", type=int, help="the value is an iterator of frames of N rows")
@@ -63,7 +63,8 @@ class QueryMagics(Magics):
     """The magics that run statements."""
 
     def __init__(self, shell: Any, under: UnderTheCell) -> None:
-        super().__init__(shell)  # type: ignore[no-untyped-call]  # IPython has no type for it
+        super().__init__(shell)
+        self._shell = shell
         self._under = under
 
     # $ and {} in a statement are the statement's: IPython must not expand them.
@@ -81,14 +82,14 @@ class QueryMagics(Magics):
             statement = cell
         _check(flags, out, statement)
         # The locals of the function that a line magic stands in; a cell magic stands in none.
-        variables = visible(local_ns or {}, self.shell.user_ns)
+        variables = visible(local_ns or {}, self._shell.user_ns)
         with scope.names(variables):
             value, note = _answer(flags, statement, variables)
         if not flags.quiet:
             self._under.add(note)
         name = out or flags.out
         if name is not None:
-            self.shell.user_ns[name] = value
+            self._shell.user_ns[name] = value
             return None
         return value
 
