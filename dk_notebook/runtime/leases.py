@@ -1,1 +1,82 @@
-"""Leases of a pool."""
+"""Leases of a pool, counted: so many at once, first come, first served."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from dk_notebook.errors import PoolTimeout
+from dk_notebook.runtime.operations import Operation
+
+
+@dataclass(frozen=True)
+class PoolStatus:
+    """The figures of one pool. ``opened``, ``reused`` and ``broken`` count connections since it was opened."""
+
+    size: int
+    max_size: int
+    in_use: int
+    idle: int
+    waiting: int
+    opened: int
+    reused: int
+    broken: int
+
+
+class Leases:
+    """At most ``max_size`` at a time; who waits longer than ``timeout`` seconds gets PoolTimeout.
+
+    Belongs to one event loop. A waiter that is cancelled takes no lease with it.
+    """
+
+    def __init__(self, max_size: int, timeout: float) -> None:
+        self.max_size = max_size
+        self.timeout = timeout
+        self.waiting = 0
+        self._slots = asyncio.Semaphore(max_size)
+        self._holders: dict[Operation, float] = {}
+
+    @property
+    def in_use(self) -> int:
+        """Leases that are held now."""
+        return len(self._holders)
+
+    @asynccontextmanager
+    async def lease(self, operation: Operation) -> AsyncIterator[None]:
+        """One lease for the time of the block."""
+        await self._acquire(operation)
+        self._holders[operation] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._holders[operation]
+            self._slots.release()
+
+    async def _acquire(self, operation: Operation) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self.timeout) as scope:
+                await self._slots.acquire()
+        except TimeoutError:
+            if scope.expired():
+                raise self._exhausted(operation) from None
+            raise
+        finally:
+            self.waiting -= 1
+
+    def _exhausted(self, operation: Operation) -> PoolTimeout:
+        oldest = min(self._holders, key=self._holders.__getitem__, default=None)
+        holder = ""
+        if oldest is not None:
+            holder = f"; the oldest, {oldest.label!r}, for {time.monotonic() - self._holders[oldest]:.1f} s"
+        return PoolTimeout(
+            f"no connection became free within {self.timeout:g} s: {self.in_use} of {self.max_size} in use, "
+            f"{self.waiting} waiting{holder}",
+            hint="pool={'max_size': ...} allows more, pool={'timeout': ...} waits longer",
+        )

@@ -1,1 +1,182 @@
 """What is in flight: each call's label, start, deadline and progress, and the ways to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import Self
+
+from dk_notebook.errors import DeadlineExceeded, QueryError
+
+TICK = 0.2
+"""Seconds between two wake-ups of a user's own loop while an operation is in flight on it."""
+
+watchers: ContextVar[list[Operation] | None] = ContextVar("dk_notebook_watchers", default=None)
+"""Where a bridge to another thread collects the operations that it waits for, to draw and to abort them."""
+
+_ids = itertools.count(1)
+_running: dict[int, Operation] = {}
+
+
+class Operation:
+    """One call of a user, from its start to its end: ``with operation:`` around all of it.
+
+    ``timeout`` is in seconds and counts from here, over every `step`. ``draw`` is called now and then with the
+    operation, in the thread that waits for it, and once more when it is done.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        draw: Callable[[Operation], None] | None = None,
+    ) -> None:
+        self.id = next(_ids)
+        self.label = label
+        self.connection = connection
+        self.started = time.monotonic()
+        self.timeout = timeout
+        self.deadline = None if timeout is None else self.started + timeout
+        self.rows = 0
+        self.bytes = 0
+        self.total_rows: int | None = None
+        self.done = False
+        self._ended: float | None = None
+        self._draw = draw
+        self._drawn_here = False
+        self._cancelled = False
+        self._scope: tuple[asyncio.AbstractEventLoop, asyncio.Timeout] | None = None
+        self._aborts: list[Callable[[], None]] = []
+
+    @property
+    def seconds(self) -> float:
+        """Since the start; until the end, once it is done."""
+        return (self._ended or time.monotonic()) - self.started
+
+    def __enter__(self) -> Self:
+        _running[self.id] = self
+        watched = watchers.get()
+        if watched is not None:
+            watched.append(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _running.pop(self.id, None)
+        self._ended = time.monotonic()
+        self.done = True
+        if self._drawn_here:
+            self.draw()
+
+    def count(self, rows: int, bytes: int = 0) -> None:  # noqa: A002 (the unit is its best name)
+        """Rows and bytes that have come through since the last call."""
+        self.rows += rows
+        self.bytes += bytes
+
+    def draw(self) -> None:
+        """Show the progress, in the thread that waits."""
+        if self._draw is not None:
+            self._draw(self)
+
+    @asynccontextmanager
+    async def step(self) -> AsyncIterator[None]:
+        """One stretch of awaiting: ends with DeadlineExceeded at the deadline, with QueryError after `cancel`.
+
+        A user's own loop is woken every 0.2 s meanwhile: ipykernel's SIGINT handler only queues a callback, which a
+        sleeping loop would run when the store answers.
+        """
+        loop = asyncio.get_running_loop()
+        when = None if self.deadline is None else loop.time() + self.deadline - time.monotonic()
+        ticking = None if watchers.get() is not None else _Ticks(loop, self)
+        scope = asyncio.timeout_at(when)
+        try:
+            async with scope:
+                self._scope = (loop, scope)
+                if self._cancelled:
+                    raise self._stopped()
+                yield
+        except TimeoutError as error:
+            if scope.expired() and type(error) is TimeoutError:
+                raise self._stopped() from None
+            raise
+        finally:
+            self._scope = None
+            if ticking is not None:
+                ticking.stop()
+
+    def _stopped(self) -> DeadlineExceeded | QueryError:
+        if self._cancelled:
+            return QueryError(f"cancelled after {self.seconds:.1f} s: {self.label}", code="cancelled")
+        return DeadlineExceeded(
+            f"not done within {self.timeout:g} s: {self.label}", hint="a larger timeout= gives it more time"
+        )
+
+    def cancel(self) -> None:
+        """Stop it, from any thread: QueryError (code "cancelled") where it is waited for."""
+        self._cancelled = True
+        scope = self._scope
+        if scope is not None:
+            loop, timeout = scope
+            try:
+                loop.call_soon_threadsafe(self._expire, timeout)
+            except RuntimeError:  # the loop was closed meanwhile: nothing waits there any more
+                return
+
+    def _expire(self, timeout: asyncio.Timeout) -> None:
+        # On the loop's own thread: the step may have ended since `cancel` looked.
+        if self._scope is not None and self._scope[1] is timeout:
+            timeout.reschedule(self._scope[0].time())
+
+    @contextmanager
+    def abortable(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Inside the block a hard abort calls ``callback``, from any thread; it must be quick and never raise."""
+        self._aborts.append(callback)
+        try:
+            yield
+        finally:
+            self._aborts.remove(callback)
+
+    def abort(self) -> None:
+        """Cut it off where a cancel is not answered: the server is deaf, or the user does not want to wait."""
+        for callback in list(self._aborts):
+            callback()
+
+
+class _Ticks:
+    """Wakes a loop until stopped, and draws there."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, operation: Operation) -> None:
+        self._loop = loop
+        self._operation = operation
+        self._next = loop.call_later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        self._operation._drawn_here = True
+        self._operation.draw()
+        self._next = self._loop.call_later(TICK, self._tick)
+
+    def stop(self) -> None:
+        self._next.cancel()
+
+
+def running() -> list[Operation]:
+    """What is in flight, oldest first."""
+    return sorted(_running.copy().values(), key=lambda operation: operation.id)
+
+
+def cancel(id: int | None = None) -> int:  # noqa: A002 (the name in the public API)
+    """Stop the operation of that id, or all; how many were told."""
+    told = [operation for operation in running() if id is None or operation.id == id]
+    for operation in told:
+        operation.cancel()
+    return len(told)
+
+
+def forget() -> None:
+    """In a forked child: nothing of the parent's is in flight here."""
+    _running.clear()
