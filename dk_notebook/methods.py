@@ -10,7 +10,7 @@ import pandas as pd
 from dk_notebook import looking, reading, scope, writing
 from dk_notebook.backends.base import WritePlan, WriteReport
 from dk_notebook.reading import ReadArguments, TableArguments
-from dk_notebook.runtime import thread
+from dk_notebook.runtime import bridges, thread
 from dk_notebook.store import Store
 from dk_notebook.writing import WriteArguments
 
@@ -75,7 +75,7 @@ class ConnectionMethods:
         **arguments: Unpack[ReadArguments],
     ) -> Iterator[Any]:
         """The result of a query as frames of ``chunk_rows`` rows."""
-        return thread.iterate(self.aiter_query(query, params=params, limit=limit, chunk_rows=chunk_rows, **arguments))
+        return bridges.iterate(self.aiter_query(query, params=params, limit=limit, chunk_rows=chunk_rows, **arguments))
 
     def aread_table(self, table: str, **arguments: Unpack[TableReadArguments]) -> Coroutine[Any, Any, Any]:
         """A table, or a part of it, as one frame, awaited."""
@@ -97,7 +97,7 @@ class ConnectionMethods:
         self, table: str, *, chunk_rows: int = CHUNK_ROWS, **arguments: Unpack[TableReadArguments]
     ) -> Iterator[Any]:
         """A table as frames of ``chunk_rows`` rows."""
-        return thread.iterate(self.aiter_table(table, chunk_rows=chunk_rows, **arguments))
+        return bridges.iterate(self.aiter_table(table, chunk_rows=chunk_rows, **arguments))
 
     def aexecute(
         self, statement: Query, *, params: Params = None, timeout: float | None = None

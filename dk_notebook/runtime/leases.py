@@ -47,7 +47,7 @@ class Leases:
     @asynccontextmanager
     async def lease(self, operation: Operation) -> AsyncIterator[None]:
         """One lease for the time of the block."""
-        await self._acquire(operation)
+        await self._acquire()
         self._holders[operation] = time.monotonic()
         try:
             yield
@@ -55,7 +55,7 @@ class Leases:
             del self._holders[operation]
             self._slots.release()
 
-    async def _acquire(self, operation: Operation) -> None:
+    async def _acquire(self) -> None:
         if not self._slots.locked():
             await self._slots.acquire()
             return
@@ -65,12 +65,12 @@ class Leases:
                 await self._slots.acquire()
         except TimeoutError:
             if scope.expired():
-                raise self._exhausted(operation) from None
+                raise self._exhausted() from None
             raise
         finally:
             self.waiting -= 1
 
-    def _exhausted(self, operation: Operation) -> PoolTimeout:
+    def _exhausted(self) -> PoolTimeout:
         oldest = min(self._holders, key=self._holders.__getitem__, default=None)
         holder = ""
         if oldest is not None:

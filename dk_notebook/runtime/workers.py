@@ -1,0 +1,156 @@
+"""Blocking work off the loop, in daemon threads of our own.
+
+The threads of ThreadPoolExecutor are joined when the interpreter ends, whatever they do: a long query would hold it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
+
+import pyarrow as pa
+
+from dk_notebook.frames.stream import ArrowStream
+
+T = TypeVar("T")
+
+KEPT = 8
+"""Idle threads that are kept for the next call."""
+PATIENCE = 5.0
+"""Seconds that an interrupted function gets to end before it is left to itself."""
+
+_idle: deque[_Worker] = deque()
+
+
+class _Worker(threading.Thread):
+    """A thread that takes jobs one by one, and waits among the idle ones in between."""
+
+    def __init__(self) -> None:
+        super().__init__(name="dk_notebook worker", daemon=True)
+        self.jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        while True:
+            self.jobs.get()()
+            if len(_idle) >= KEPT:
+                return
+            _idle.append(self)
+
+
+def _submit(job: Callable[[], None]) -> None:
+    try:
+        worker = _idle.pop()
+    except IndexError:
+        worker = _Worker()
+        worker.start()
+    worker.jobs.put(job)
+
+
+async def in_worker(function: Callable[..., T], *args: Any, interrupt: Callable[[], None] | None = None) -> T:
+    """What ``function(*args)`` gives, run in a worker thread.
+
+    When the waiting task is cancelled, ``interrupt`` is called every 50 ms until the function has ended (a single
+    call can come before the function has begun what it should end); without it the function runs on, unseen.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if result.done():
+            return
+        if error is None:
+            result.set_result(value)  # type: ignore[arg-type]  # None only beside an error
+        else:
+            result.set_exception(error)
+
+    def job() -> None:
+        value, error = None, None
+        try:
+            value = context.run(function, *args)
+        except BaseException as raised:  # noqa: BLE001 (handed to the one who waits, whatever it is)
+            error = RuntimeError("StopIteration") if isinstance(raised, StopIteration) else raised
+        try:
+            loop.call_soon_threadsafe(settle, value, error)
+        except RuntimeError:  # the loop was closed: nobody waits any more
+            return
+
+    _submit(job)
+    if interrupt is None:
+        return await result
+    try:
+        return await asyncio.shield(result)
+    except asyncio.CancelledError:
+        await _interrupted(result, interrupt)
+        raise
+
+
+async def _interrupted(result: asyncio.Future[T], interrupt: Callable[[], None]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not result.done() and time.monotonic() < until:
+        interrupt()
+        try:
+            await asyncio.wait([result], timeout=0.05)
+        except asyncio.CancelledError:  # told twice; the function must still end before its session does
+            continue
+    if result.done() and not result.cancelled():
+        result.exception()  # looked at, so that asyncio does not report it as never retrieved
+
+
+class Pulled:
+    """The batches of an async stream, for a function that runs in a worker thread and reads them one by one.
+
+    ``loop`` is where the stream lives. ``stop`` may be called from any thread and ends a read that waits. An error of
+    the stream is kept in ``error``: libraries in between often wrap what they were given.
+    """
+
+    def __init__(self, stream: ArrowStream, loop: asyncio.AbstractEventLoop) -> None:
+        self._stream = stream
+        self._loop = loop
+        self._stopped = threading.Event()
+        self._waiting: Any = None
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        if self._stopped.is_set():
+            raise RuntimeError("the source was stopped")
+        self._waiting = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+        if self._stopped.is_set():  # between the check and the submission
+            self._waiting.cancel()
+        try:
+            batch = self._waiting.result()
+        except BaseException as raised:
+            self.error = raised
+            raise
+        if batch is None:
+            raise StopIteration
+        return batch
+
+    async def _next(self) -> pa.RecordBatch | None:
+        return await anext(self._stream, None)
+
+    def stop(self) -> None:
+        """End the iteration with an error, now."""
+        self._stopped.set()
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
+def forget() -> None:
+    """In a forked child: the parent's threads do not exist here."""
+    _idle.clear()
