@@ -1,0 +1,1 @@
+"""Connection files, secrets, trust and precedence."""
