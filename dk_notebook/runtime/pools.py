@@ -165,8 +165,8 @@ async def _keep(loop: asyncio.AbstractEventLoop) -> None:
     try:
         await loop.create_future()
     except asyncio.CancelledError:
-        for entry in _taken(loop):
-            await entry.close()
+        # One pool that cannot be closed must not keep the others open.
+        await asyncio.gather(*(entry.close() for entry in _taken(loop)), return_exceptions=True)
         raise
     except GeneratorExit:  # the loop is gone already: only the sockets can be closed
         if os.getpid() == process:
