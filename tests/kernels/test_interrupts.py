@@ -1,0 +1,163 @@
+"""The stop button, in every place where a call can be waited for (faults.md I1, I3, I4), on DuckDB."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from tests.kernels.driver import Kernel, Outcome
+
+pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
+
+WITHIN = 1.0
+"""Seconds from the stop button to the end of the cell."""
+
+LONG = "select count(*) from range(100000000000) a where hash(range) = 1"
+"""Minutes of work."""
+
+WRITING = """
+def rows():
+    for _ in range(1_000_000):
+        yield pd.DataFrame({"n": range(100_000)})
+
+print("running"); dk.write_table(rows(), "written", mode="replace")
+"""
+
+CELLS = {
+    "a plain cell": f"print('running'); dk.read_query({LONG!r})",
+    "a cell with a top-level await before the call": f"""
+import asyncio
+await asyncio.sleep(0.01)
+print("running"); dk.read_query({LONG!r})
+""",
+    "a line magic": f"print('running')\n%dkquery {LONG}",
+    "a cell magic": f"%%dkquery\n{LONG}",
+    "execute": f"print('running'); dk.execute({'create or replace table t as ' + LONG!r})",
+    "explain analyze": f"print('running'); dk.explain({LONG!r}, analyze=True)",
+    "iter_query": """
+print("running")
+for frame in dk.iter_query("from range(100000000000)", chunk_rows=10_000):
+    pass
+""",
+    "a write": WRITING,
+    "several threads' worth of calls": f"""
+print("running")
+[dk.read_query(query) for query in [{LONG!r}] * 3]
+""",
+}
+
+AWAITED = {
+    "an awaited read": f"print('running'); await dk.aread_query({LONG!r})",
+    "an awaited write": WRITING.replace("dk.write_table", "await dk.awrite_table"),
+    "async for": """
+print("running")
+async for frame in dk.aiter_query("from range(100000000000)", chunk_rows=10_000):
+    pass
+""",
+    "a gather": f"""
+import asyncio
+print("running")
+await asyncio.gather(*(dk.aread_query({LONG!r}) for _ in range(3)))
+""",
+}
+
+
+@pytest.fixture
+def kernel(kernel: Kernel) -> Kernel:
+    kernel.ok("import dk_notebook as dk, pandas as pd\n%load_ext dk_notebook\n%dkquery -q select 1")
+    return kernel
+
+
+def stopped(kernel: Kernel, code: str, *, after: float = 0.3) -> tuple[Outcome, float]:
+    """What becomes of a cell that is interrupted when its query is under way, and how long that took."""
+    cell = kernel.start(code)
+    if "print(" in code:
+        cell.until("running")
+    time.sleep(after)
+    begun = time.monotonic()
+    kernel.interrupt()
+    outcome = cell.outcome(patience=20)
+    return outcome, time.monotonic() - begun
+
+
+def leases_in_use(kernel: Kernel) -> int:
+    """Over all pools."""
+    in_use: int = kernel.json("int(dk.status()['in_use'].sum() + dk.status()['waiting'].sum())")
+    return in_use
+
+
+@pytest.mark.parametrize("place", CELLS)
+def test_stop_raises_keyboard_interrupt_at_once(kernel: Kernel, place: str) -> None:
+    outcome, seconds = stopped(kernel, CELLS[place])
+    assert (outcome.error, seconds < WITHIN) == ("KeyboardInterrupt", True), (seconds, outcome)
+
+
+@pytest.mark.parametrize("place", AWAITED)
+def test_stop_cancels_what_is_awaited_at_once(kernel: Kernel, place: str) -> None:
+    outcome, seconds = stopped(kernel, AWAITED[place])
+    assert (outcome.error, seconds < WITHIN) == ("CancelledError", True), (seconds, outcome)
+
+
+def test_stop_ends_asyncio_run_in_a_thread_of_the_cell(kernel: Kernel) -> None:
+    code = f"""
+import asyncio, concurrent.futures, time
+pool = concurrent.futures.ThreadPoolExecutor(1)
+print("running")
+try:
+    future = pool.submit(asyncio.run, dk.aread_query({LONG!r}))
+    while not future.done():
+        time.sleep(0.05)
+except KeyboardInterrupt:
+    stopped = dk.cancel()
+    print(stopped, type(future.exception(timeout=5)).__name__)
+pool.shutdown()
+"""
+    outcome, seconds = stopped(kernel, code)
+    assert (outcome.stdout, seconds < WITHIN) == ("running\n1 QueryError\n", True), (seconds, outcome)
+
+
+@pytest.mark.parametrize("place", CELLS | AWAITED)
+def test_after_a_stop_the_next_cell_works_and_the_pool_is_whole(kernel: Kernel, place: str) -> None:
+    stopped(kernel, (CELLS | AWAITED)[place], after=0.1)
+    assert kernel.json("int(dk.read_query('select 42 as a')['a'][0])") == 42
+    assert leases_in_use(kernel) == 0
+
+
+def test_a_stopped_query_keeps_no_processor_busy(kernel: Kernel) -> None:
+    stopped(kernel, CELLS["a plain cell"])
+    time.sleep(0.2)
+    assert kernel.busy() < 0.2
+
+
+def test_a_stopped_write_has_written_nothing(kernel: Kernel) -> None:
+    kernel.ok("dk.write_table(pd.DataFrame({'n': [1, 2, 3]}), 'written', mode='replace')")
+    stopped(kernel, CELLS["a write"])
+    assert kernel.json("dk.read_table('written')['n'].tolist()") == [1, 2, 3]
+
+
+def test_a_stopped_first_write_leaves_no_table(kernel: Kernel) -> None:
+    kernel.ok("dk.execute('drop table if exists written')")
+    stopped(kernel, WRITING.replace("replace", "fail"))
+    assert kernel.run("dk.read_table('written')").error == "NotFound"
+
+
+def test_nothing_is_in_flight_after_a_stop(kernel: Kernel) -> None:
+    stopped(kernel, CELLS["iter_query"])
+    assert kernel.json("len(dk.running())") == 0
+
+
+def test_fifty_stops_at_random_moments_leave_nothing_behind(kernel: Kernel) -> None:
+    kernel.ok("import asyncio, gc, threading")
+    places = [CELLS["a plain cell"], CELLS["iter_query"], CELLS["a write"], *AWAITED.values()]
+    moments = random.Random(7)  # the same ones on every run
+    threads = kernel.json("threading.active_count()")
+    for turn in range(50):
+        outcome, _ = stopped(kernel, places[turn % len(places)], after=moments.uniform(0, 0.12))
+        assert outcome.error in ("KeyboardInterrupt", "CancelledError"), outcome
+    assert kernel.json("int(dk.read_query('select 42 as a')['a'][0])") == 42
+    assert (leases_in_use(kernel), kernel.json("len(dk.running())")) == (0, 0)
+    # Workers are kept for the next call, so there may be a few more than before: not one a stop.
+    assert kernel.json("threading.active_count()") <= threads + 8
+    assert kernel.json("sum(not task.done() for task in asyncio.all_tasks())") <= kernel.json("3 + len(dk.status())")
