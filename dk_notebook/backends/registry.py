@@ -30,7 +30,9 @@ class Known:
     url_variable: str | None = None
     """One more, which others use too: it counts only when it holds a URL of these schemes."""
     always: bool = False
-    """A connection of the backend's name exists even if nothing describes it."""
+    """A connection of the backend's name exists even if nothing describes it, and is the last resort."""
+    default: bool = False
+    """What the environment describes may be the default connection."""
 
     def described_by(self, environ: Mapping[str, str]) -> bool:
         """Whether the environment describes a store of this backend."""
@@ -45,6 +47,7 @@ KNOWN: Mapping[str, Known] = {
         schemes=("postgresql", "postgres"),
         variables=("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT"),
         url_variable="DATABASE_URL",
+        default=True,
     ),
     "elasticsearch": Known(schemes=("elasticsearch", "elasticsearch+https"), variables=("ELASTICSEARCH_URL", "ES_URL")),
     "s3": Known(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dk_notebook.config import secrets, trusted
+from dk_notebook.config import trusted
 from dk_notebook.config.folders import user_folder
 from dk_notebook.errors import ConfigError, did_you_mean
 
@@ -31,12 +31,8 @@ class ConnectionFile:
     trusted: bool
 
     def settings(self, name: str) -> Mapping[str, Any]:
-        """The settings of a connection without ``backend``. ConfigError where they need a trust that is not there."""
-        settings = {key: value for key, value in self.connections[name].items() if key != "backend"}
-        if not self.trusted and (found := next(_sources(settings), None)):
-            setting, kind = found
-            raise self.untrusted(f"{setting!r} of the connection {name!r} uses {kind!r}")
-        return settings
+        """The settings of a connection without ``backend``."""
+        return {key: value for key, value in self.connections[name].items() if key != "backend"}
 
     def backend(self, name: str) -> str:
         """The name of the backend of a connection."""
@@ -125,15 +121,6 @@ def _line_of(content: bytes, word: str) -> int:
 
 def _usual() -> str:
     return "connections are tables, as [connections.pg]"
-
-
-def _sources(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Setting and kind of each value that comes from elsewhere, at any depth."""
-    for name, value in settings.items():
-        if secrets.is_source(value):
-            yield f"{prefix}{name}", next(kind for kind in value if kind in secrets.SOURCES)
-        elif isinstance(value, Mapping):
-            yield from _sources(value, f"{prefix}{name}.")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from dk_notebook.config import secrets
 from dk_notebook.config.casting import Unfit, cast, is_secret
@@ -99,28 +99,22 @@ def own_part(settings: Mapping[str, Any], backend: str, backends: Iterable[str])
     return part
 
 
-def sealed(config_class: type[Any], settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same settings with what is secret among them inside `Secret`, to be kept and compared.
+def canonical(config_class: type[Any], settings: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The settings of one level by their proper names (``pool.max_size``), what is secret inside `Secret`.
 
-    A value whose name is unknown counts as secret: it may be a misspelt password.
+    To be kept and compared, and for `build`. ConfigError as there.
+
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Login:
+    ...     password: Secret | None = None
+    >>> canonical(Login, {"password": "hunter2"}, "keyword")
+    {'password': Secret('***')}
     """
     fields = leaves(config_class)
-    spellings = _spellings(config_class, fields)
-
-    def seal(name: str, value: Any) -> Any:
-        if isinstance(value, Mapping) and not secrets.is_source(value) and f"{name}." in _prefixes(fields):
-            return {word: seal(f"{name}.{word}", inner) for word, inner in value.items()}
-        leaf = fields.get(spellings.get(name, name))
-        return Secret(value) if isinstance(value, str) and (leaf is None or leaf.secret) else value
-
-    return {name: seal(name, value) for name, value in settings.items()}
-
-
-def secret_settings(config_class: type[Any], settings: Mapping[str, Any]) -> list[str]:
-    """The names of the secrets that ``settings`` give, by their proper spelling."""
-    fields = leaves(config_class)
-    given = _canonical(settings, "", fields, _spellings(config_class, fields))
-    return [name for name in given if fields[name].secret]
+    given = _canonical(settings, place, fields, _spellings(config_class, fields))
+    return {
+        name: Secret(each) if fields[name].secret and isinstance(each, str) else each for name, each in given.items()
+    }
 
 
 # --- the fields of a class --------------------------------------------------------------------------------------
@@ -162,6 +156,11 @@ def leaves(config_class: type[Any]) -> dict[str, Leaf]:
             secret = is_secret(hint) or not field.repr
             found[field.name] = Leaf(hint, secret, default is dataclasses.MISSING, default, field.metadata)
     return found
+
+
+def _is_text(hint: Any) -> bool:
+    """Whether a field takes a text, and so one that comes from elsewhere; a mapping is then never its value."""
+    return hint is str or str in get_args(hint)
 
 
 def _is_group(hint: Any) -> bool:
@@ -251,7 +250,7 @@ def _all(fields: Iterable[str]) -> str:
 def _cast(leaf: Leaf, name: str, chosen: _Chosen, *, reveal: bool) -> Any:
     value = chosen.value
     # A setting that is a mapping itself is never a source.
-    if secrets.is_source(value) and getattr(leaf.hint, "__origin__", None) not in (dict, Mapping):
+    if secrets.is_source(value) and (leaf.secret or _is_text(leaf.hint)):
         if not reveal:
             return Secret("") if leaf.secret else secrets.HIDDEN
         found = secrets.find(value, name)
