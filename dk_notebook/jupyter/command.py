@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-_TOKEN = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|(?P<word>[^\W\d]\w*)|(?P<sign>[();])""",
-    re.DOTALL,
-)
+from dk_notebook.backends.sql.lexer import tokens
+from dk_notebook.backends.sql.statements import split
+
 _COUNTED = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
+_SHAPING = {"CREATE", "DROP", "ALTER"}
 _NOT_A_KIND = {"OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE", "PERSISTENT", "UNLOGGED"}
+_READING = {"SELECT", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE", "SUMMARIZE", "EXPLAIN", "PIVOT"}
 
 
 def command_tag(statement: str, rows: int) -> str:
@@ -25,36 +25,35 @@ def command_tag(statement: str, rows: int) -> str:
     >>> command_tag("create table t (n int); insert into t values (1), (2);", 2)
     '2 statements, 2 rows'
     """
-    statements = list(_statements(statement))
-    if len(statements) > 1:
-        return f"{len(statements)} statements, {rows:,} row{'' if rows == 1 else 's'}"
-    words = statements[0] if statements else ["statement"]
+    parts = split(statement)
+    if len(parts) > 1:
+        return f"{len(parts)} statements, {rows:,} row{'' if rows == 1 else 's'}"
+    words = list(_words(statement)) or ["done"]
     verb = words[0]
     if verb == "WITH":
         verb = next((word for word in words if word in _COUNTED), verb)
     if verb in _COUNTED:
         return f"{verb} {rows:,}"
-    if verb in {"CREATE", "DROP", "ALTER"}:
-        kind = [word for word in words[1:] if word not in _NOT_A_KIND][:1]
-        return " ".join([verb, *kind])
+    if verb in _SHAPING:
+        return " ".join([verb, *[word for word in words[1:] if word not in _NOT_A_KIND][:1]])
     return verb
 
 
-def _statements(text: str) -> Iterator[list[str]]:
-    """The words of each statement that stand outside parentheses, in capitals."""
-    words: list[str] = []
+def loses_a_result(text: str) -> bool:
+    """Whether one of several statements is a query, whose rows nobody would see.
+
+    >>> loses_a_result("create table t (n int); select * from t"), loses_a_result("select 1")
+    (True, False)
+    """
+    parts = split(text)
+    return len(parts) > 1 and any(next(_words(part.text), "") in _READING for part in parts)
+
+
+def _words(statement: str) -> Iterator[str]:
+    """The words of a statement that stand outside parentheses, in capitals."""
     depth = 0
-    for token in _TOKEN.finditer(text):
-        sign = token["sign"]
-        if sign == ";" and depth == 0:
-            if words:
-                yield words
-            words = []
-        elif sign == "(":
-            depth += 1
-        elif sign == ")":
-            depth -= 1
-        elif token["word"] and depth == 0:
-            words.append(token["word"].upper())
-    if words:
-        yield words
+    for token in tokens(statement):
+        if token.kind == "mark":
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+        elif token.kind == "word" and depth == 0:
+            yield token.upper

@@ -67,9 +67,11 @@ def test_a_list_fills_in(shell: Shell) -> None:
 
 
 def test_a_variable_of_the_function_around_it_counts(shell: Shell) -> None:
-    shell.run(
-        "least = 100\ndef late(least):\n    return get_ipython().run_line_magic('dkquery', 'select * from flights where delay > :least')"
-    )
+    shell.run("""
+least = 100
+def late(least):
+    return get_ipython().run_line_magic("dkquery", "select * from flights where delay > :least")
+""")
     assert len(shell.run("late(4)")) == 2
 
 
@@ -155,6 +157,11 @@ def test_a_statement_without_columns_runs_once(shell: Shell) -> None:
 def test_several_statements_run_together(shell: Shell) -> None:
     shell.run("%%dkquery\ncreate table other (n int);\ninsert into other values (1), (2);")
     assert shell.note() == "2 statements, 2 rows · nyc"
+
+
+def test_a_query_among_several_statements_is_refused(shell: Shell) -> None:
+    shell.fail("%%dkquery\ncreate table other (n int);\nselect * from other")
+    assert isinstance(shell.fail("%dkquery from other"), NotFound)
 
 
 def test_the_body_is_never_looked_at_for_flags(shell: Shell) -> None:

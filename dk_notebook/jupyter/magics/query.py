@@ -15,7 +15,7 @@ from dk_notebook import scope
 from dk_notebook.backends.sql.parameters import parse
 from dk_notebook.connections import Connection, resolve
 from dk_notebook.errors import QueryError
-from dk_notebook.jupyter.command import command_tag
+from dk_notebook.jupyter.command import command_tag, loses_a_result
 from dk_notebook.jupyter.display import Note, UnderTheCell, first_rows, seconds
 from dk_notebook.jupyter.magics.flags import Flags, assignment
 from dk_notebook.jupyter.magics.secrets import refuse_password
@@ -121,7 +121,7 @@ def _check(flags: argparse.Namespace, out: str | None, statement: str) -> None:
 def _answer(flags: argparse.Namespace, statement: str, variables: Mapping[str, Any]) -> tuple[Any, Note]:
     """What the magic gives, and the line under it."""
     connection = resolve(flags.connection)
-    params = parameters(parse(statement).names, variables, query=statement, source=flags.params)
+    params = parameters(parse(statement), variables, source=flags.params)
     if flags.explain:
         plan = connection.explain(statement, params=params)
         return plan, Note(("the plan; nothing was run", connection.name))
@@ -129,7 +129,7 @@ def _answer(flags: argparse.Namespace, statement: str, variables: Mapping[str, A
     try:
         value, shown = _read(flags, connection, statement, params)
     except QueryError as error:
-        if not _has_no_result(error):
+        if not _has_no_result(error, statement):
             raise
         rows = connection.execute(statement, params=params, timeout=flags.timeout)
         value, shown = None, command_tag(statement, rows)
@@ -152,6 +152,8 @@ def _read(flags: argparse.Namespace, connection: Connection, statement: str, par
     return frame, str(shown)
 
 
-def _has_no_result(error: QueryError) -> bool:
+def _has_no_result(error: QueryError, statement: str) -> bool:
     """Whether the store refused to read, before it ran anything, because there is nothing to read."""
-    return "dk.execute" in f"{error.message} {error.hint}"
+    # The contract of `Session.scan`: such an error names dk.execute. It has no position, as the server's own have.
+    named = "dk.execute" in f"{error.message} {error.hint}" and "dk.execute" not in statement
+    return named and error.position is None and not loses_a_result(statement)
