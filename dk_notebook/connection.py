@@ -74,7 +74,7 @@ class Connection(ConnectionMethods):
         """Whether its name is taken: a connection that was only named, and never opened, gives way."""
         return self.settled or self.is_open
 
-    def same(self, kind: type[Backend], config: BackendConfig) -> bool:
+    def same(self, kind: type[Backend], config: object) -> bool:
         """Whether these are its settings."""
         return self._store.backend is kind and self._store.config == config
 
@@ -192,10 +192,12 @@ class Book:
         """What `use` says."""
 
     def all(self) -> list[Connection]:
+        """Every one, in the order of making."""
         with self.lock:
             return list(self.made.values())
 
     def get(self, name: str) -> Connection | None:
+        """The one of that name."""
         with self.lock:
             return self.made.get(name)
 

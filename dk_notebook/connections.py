@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from dk_notebook import descriptions
 from dk_notebook.backends import registry
@@ -125,7 +125,7 @@ def status() -> list[Row]:
     rows = []
     for kind, config, loop, figures in pools.status():
         names = ", ".join(each.name for each in made if each.same(kind, config))
-        rows.append({"connection": names or config.location, "loop": loop, **asdict(figures)})
+        rows.append({"connection": names or cast("BackendConfig", config).location, "loop": loop, **asdict(figures)})
     return rows
 
 
@@ -157,8 +157,8 @@ def _wanted(
     if name is not None:
         _check_name(name)
     description = _described(target, backend).below(settings)
-    twin = BOOK.described(description)
-    # With the same description nothing is asked again: re-running a cell does not prompt.
+    # What was asked for once is not asked for again: re-running a cell does not prompt.
+    twin = BOOK.described(description) if description.asks else None
     config = twin.config if twin is not None else description.config()
     wanted = name or (None if target is None or "://" in target else target)
     if wanted is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from dk_notebook.backends import registry
 from dk_notebook.backends.base import Backend, BackendConfig
-from dk_notebook.config import files, settings
+from dk_notebook.config import files, secrets, settings
 from dk_notebook.config.files import ConnectionFile
 from dk_notebook.config.urls import redacted
 from dk_notebook.errors import ConfigError, DkError, did_you_mean
@@ -48,7 +48,7 @@ class Description:
     @property
     def asks(self) -> bool:
         """Whether making it means to look up, run or ask something."""
-        return any(settings.secrets.is_source(value) for _, level in self.levels for value in level.values())
+        return any(secrets.is_source(value) for _, level in self.levels for value in level.values())
 
     def below(self, keywords: Mapping[str, Any]) -> Description:
         """The same under keywords, which win."""
@@ -162,7 +162,7 @@ def _refusal(
     if file.trusted:
         return None
     for setting, value in said.items():
-        if settings.secrets.is_source(value):
+        if secrets.is_source(value):
             return file.untrusted(f"{setting!r} of the connection {name!r} uses {', '.join(map(repr, value))}")
     fields = settings.leaves(kind.config_class)
     for setting in said:
@@ -177,7 +177,7 @@ def _refusal(
 
 
 def _located(kind: type[Backend], said: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The same with paths relative to the file's folder, of the settings whose field has ``metadata={"path": True}``."""
+    """The same with paths seen from the file's folder: of the settings whose field has ``metadata={"path": True}``."""
     fields = settings.leaves(kind.config_class)
     return {name: _path(value, folder) if fields[name].metadata.get("path") else value for name, value in said.items()}
 
