@@ -67,14 +67,14 @@ def comparable(left: Any, right: Any) -> tuple[Any, Any] | None:
     left, right = scalar(left), scalar(right)
     kinds = (kind(left), kind(right))
     if kinds[0] == kinds[1]:
-        return (_key(left), _key(right)) if kinds[0] in _ORDERED else None
+        return (exact(left), exact(right)) if kinds[0] in _ORDERED else None
     for index, other in ((0, kinds[1]), (1, kinds[0])):
         if kinds[index] == "text" and other in ("temporal", "time"):
             text = (left, right)[index]
             spelled = parse_instant(text) if other == "temporal" else parse_time(text)
             if spelled is None:
                 return None
-            return (spelled, _key(right)) if index == 0 else (_key(left), spelled)
+            return (spelled, exact(right)) if index == 0 else (exact(left), spelled)
     return None
 
 
@@ -140,7 +140,7 @@ def _clock(value: time) -> int:
     return (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
-def _key(value: Any) -> Any:
+def exact(value: Any) -> Any:
     """What compares like the value among values of its kind."""
     if isinstance(value, float):
         return number(value)
@@ -162,5 +162,5 @@ def rank(value: Any) -> tuple[int, Any]:
     value = scalar(value)
     name = kind(value)
     if name in _ORDERED:
-        return _ORDERED.index(name), _key(value)
+        return _ORDERED.index(name), exact(value)
     return len(_ORDERED), 0
