@@ -80,7 +80,7 @@ class Connection(ConnectionMethods):
 
     def figures(self) -> list[tuple[str, PoolStatus]]:
         """Loop and figures of each pool that it uses."""
-        return [(loop, figures) for kind, config, loop, figures in pools.status() if self.same(kind, config)]  # type: ignore[arg-type]  # a config is hashable
+        return [(loop, figures) for kind, config, loop, figures in pools.status() if self.same(kind, config)]
 
     async def astatus(self) -> pd.DataFrame:
         """The same as `status`, awaited."""

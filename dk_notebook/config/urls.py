@@ -85,5 +85,5 @@ def redacted(text: str) -> str:
     ('ann:***@db', 'host=db password=***')
     """
     # Up to the last @: a password that is not percent-encoded may hold one, and slashes.
-    text = re.sub(r"^((?:[^:/@]*://)?[^:/@]*):.+@", rf"\1:{HIDDEN}@", text, flags=re.DOTALL)
+    text = re.sub(r"^((?:[^:/@]*://)?[^:@]*):(?!//).+@", rf"\1:{HIDDEN}@", text, flags=re.DOTALL)
     return re.sub(rf"({_SECRET_WORD}\s*=\s*)('[^']*'|[^&\s]*)", rf"\1{HIDDEN}", text, flags=re.IGNORECASE)
