@@ -17,8 +17,9 @@ Column = tuple[pa.Field, Any]
 
 
 def from_series(name: str, series: pd.Series[Any]) -> Column:
-    """The column and its values; NaN, NaT, NA and None are NULL. ConversionError names the column, and the row
-    where one row is to blame.
+    """The column and its values; NaN, NaT, NA and None are NULL.
+
+    ConversionError names the column, and the row where one row is to blame.
 
     >>> field, values = from_series("n", pd.Series([1, None], dtype="Int64"))
     >>> field, values.to_pylist()
@@ -33,7 +34,7 @@ def from_series(name: str, series: pd.Series[Any]) -> Column:
         case pd.StringDtype():
             return _text(name, series)
         case pd.SparseDtype():
-            return from_series(name, series.sparse.to_dense())
+            return from_series(name, pd.Series(np.asarray(series.array), copy=False))
         case pd.DatetimeTZDtype():
             return _aware(name, series)
         case np.dtype():
@@ -103,7 +104,7 @@ def _aware(name: str, series: pd.Series[Any]) -> Column:
             source=str(dtype),
             hint=f'df[{name!r}].dt.tz_convert("UTC") keeps the moments',
         ) from None
-    ticks = series.array.asi8  # type: ignore[attr-defined]  # the moments in UTC, NaT as the smallest int64
+    ticks = series.array.asi8  # the moments in UTC, NaT as the smallest int64
     missing = ticks == np.iinfo(np.int64).min
     naive = pa.array(ticks, mask=missing if missing.any() else None)
     return _column(name, naive.cast(pa.timestamp(dtype.unit, zone)))

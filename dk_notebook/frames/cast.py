@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dk_notebook.errors import ConversionError
-from dk_notebook.frames import types
-from dk_notebook.frames.rules import HINTS, RULES, Attempt, Rule, by_halves, reason_of, refused
+from dk_notebook.frames.rules import RULES, Attempt, Rule, by_halves, hint_for, reason_of, refused
 from dk_notebook.frames.types import kind
 
 Found = list[tuple[np.ndarray[Any, Any], str]]
@@ -32,6 +31,7 @@ def cast_exact(values: Any, target: pa.DataType, *, column: str, position: int =
     >>> cast_exact(pa.array([1.1, 1.239]), pa.decimal128(10, 2), column="price", position=100)
     Traceback (most recent call last):
     dk_notebook.errors.ConversionError: column 'price', row 101: double to decimal128(10, 2): digits would be lost
+    Hint: df['price'].round(2) if rounding is what you want
     """
     result, found = _cast(values, target)
     if found:
@@ -42,7 +42,7 @@ def cast_exact(values: Any, target: pa.DataType, *, column: str, position: int =
             position=position + row,
             source=str(values.type),
             target=str(target),
-            hint=HINTS.get((kind(values.type), kind(target)), lambda *_: None)(column, values.type, target),
+            hint=hint_for(column, values.type, target),
         )
     return result
 
@@ -170,13 +170,11 @@ def _map(array: Any, target: pa.DataType) -> tuple[Any, Found]:
     entries = pa.ListArray.from_arrays(
         array.offsets, pa.StructArray.from_arrays([array.keys, array.items], names=["key", "value"])
     )
-    start = array.offsets[0].as_py() if len(array) else 0
     lengths = np.diff(array.offsets.to_numpy())
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     entries = entries.flatten()
     keys, bad_keys = _array(entries.field(0), target.key_type)
     items, bad_items = _array(entries.field(1), target.item_type)
-    del start
     result = pa.MapArray.from_arrays(pa.array(offsets.astype(np.int32)), keys, items, type=target)
     if array.null_count:
         result = pc.if_else(array.is_valid(), result, pa.scalar(None, target))
@@ -196,6 +194,3 @@ def _struct(array: Any, target: pa.DataType) -> tuple[Any, Found]:
         arrays.append(cast)
         bad += found
     return pa.StructArray.from_arrays(arrays, fields=want, mask=array.is_null()), bad
-
-
-__all__ = ["cast_collecting", "cast_exact", "inexact_rows", "types"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dk_notebook.errors import ConversionError
 from dk_notebook.frames import decimals, documents, types
@@ -52,6 +53,16 @@ def build(column: pa.Field, values: pa.ChunkedArray, options: FrameOptions) -> V
     return builder(column, values)
 
 
+def dtype_of(column: pa.Field, options: FrameOptions | None = None) -> str:
+    """The name of the pandas dtype that a column of this type always has.
+
+    >>> dtype_of(pa.field("n", pa.int16())), dtype_of(pa.field("at", pa.timestamp("us", "UTC")))
+    ('Int16', 'datetime64[us, UTC]')
+    """
+    empty = pa.chunked_array([], column.type)
+    return str(pd.Series(build(column, empty, options or FrameOptions()), copy=False).dtype)
+
+
 def objects(values: np.ndarray[Any, Any]) -> Any:
     """A Series of dtype object: pandas 3 would make an array of strings its str dtype otherwise."""
     return pd.Series(values, dtype=object, copy=False)
@@ -86,13 +97,15 @@ def _text(column: pa.Field, values: pa.ChunkedArray) -> Values:
         return objects(values.to_pandas(types_mapper=None).to_numpy())
     if not pa.types.is_large_string(column.type):
         values = values.cast(pa.large_string())
-    return pd.StringDtype(na_value=np.nan).__from_arrow__(values)
+    dtype: Any = pd.StringDtype(na_value=np.nan)
+    return dtype.__from_arrow__(values)
 
 
 def _string(column: pa.Field, values: pa.ChunkedArray) -> Values:
     if not pa.types.is_large_string(column.type):
         values = values.cast(pa.large_string())
-    return pd.StringDtype().__from_arrow__(values)
+    dtype: Any = pd.StringDtype()
+    return dtype.__from_arrow__(values)
 
 
 def _datetimes(column: pa.Field, values: pa.ChunkedArray) -> Values:
@@ -110,7 +123,6 @@ def _category(column: pa.Field, values: pa.ChunkedArray) -> Values:
     labels = types.labels_of(column)
     if labels is not None:
         known: Any = pa.array(labels, column.type.value_type)
-        codes = values.cast(column.type.value_type) if len(values) else pa.chunked_array([], column.type.value_type)
         found = [_codes(chunk, known, column) for chunk in values.chunks]
     else:
         values = values.unify_dictionaries()
@@ -129,15 +141,14 @@ def _category(column: pa.Field, values: pa.ChunkedArray) -> Values:
 
 def _codes(chunk: Any, known: Any, column: pa.Field) -> np.ndarray[Any, Any]:
     """The places of a chunk's labels among all labels, -1 for NULL."""
-    import pyarrow.compute as pc
-
     places = pc.index_in(chunk.dictionary, value_set=known)
     missing = pc.and_(places.is_null(), chunk.dictionary.is_valid())
     if pc.any(missing).as_py():
         used = pc.is_in(chunk.indices, value_set=pc.indices_nonzero(missing).cast(chunk.indices.type))
         if pc.any(used).as_py():
             raise ConversionError("a label that the type does not declare", column=column.name, source=str(column.type))
-    return places.take(chunk.indices).fill_null(-1).to_numpy(zero_copy_only=False)
+    codes: np.ndarray[Any, Any] = places.take(chunk.indices).fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes
 
 
 def _binary(column: pa.Field, values: pa.ChunkedArray) -> Values:
@@ -205,25 +216,7 @@ BUILDERS: dict[str | None, dict[str, Builder]] = {
         "map": arrow,
     },
     "numpy_nullable": {"float": _nullable, "text": _string},
-    "pyarrow": dict.fromkeys(
-        [
-            "null",
-            "boolean",
-            "integer",
-            "float",
-            "text",
-            "binary",
-            "date",
-            "time",
-            "timestamp",
-            "duration",
-            "dictionary",
-            "list",
-            "struct",
-            "map",
-        ],
-        arrow,
-    ),
+    "pyarrow": dict.fromkeys(get_args(types.Kind), arrow),
     "numpy": {
         "boolean": _classic_booleans,
         "integer": _classic_integers,

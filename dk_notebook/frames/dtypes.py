@@ -16,17 +16,18 @@ from dk_notebook.frames.types import kind
 
 
 def build_as(column: pa.Field, values: pa.ChunkedArray, wanted: Any) -> Any:
-    """The column with the pandas dtype ``wanted``. ConversionError names the first row that it cannot hold;
-    ConfigError: pandas has no such dtype.
+    """The column with the pandas dtype ``wanted``.
+
+    ConversionError names the first row that it cannot hold. ConfigError: pandas has no such dtype.
 
     >>> build_as(pa.field("n", pa.int64()), pa.chunked_array([[1, None]]), "int64")
     Traceback (most recent call last):
     dk_notebook.errors.ConversionError: column 'n', row 1: int64 to int64: int64 of numpy has no missing value
     Hint: dtypes={'n': 'Int64'} has one
     """
-    dtype = dtype_of(wanted, column.name)
+    dtype = pandas_dtype(wanted, column.name)
     target = arrow_type(dtype)
-    if dtype == object:
+    if dtype == np.dtype(object):
         return columns.build(column, values, FrameOptions(dtype_backend="numpy", decimals="exact"))
     if target is None:
         return _by_pandas(column, values, dtype)
@@ -44,7 +45,7 @@ def build_as(column: pa.Field, values: pa.ChunkedArray, wanted: Any) -> Any:
     return dtype.__from_arrow__(values)
 
 
-def dtype_of(wanted: Any, name: str) -> Any:
+def pandas_dtype(wanted: Any, name: str) -> Any:
     """What pandas means by it, or ConfigError."""
     try:
         return pd.api.types.pandas_dtype(wanted)

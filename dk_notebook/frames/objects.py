@@ -124,7 +124,7 @@ def _refuse(name: str, row: int, reason: str, source: str) -> ConversionError:
 Converted = tuple[Any, dict[str, str]]
 
 
-def _booleans(name: str, values: Objects) -> Converted:
+def _booleans(_name: str, values: Objects) -> Converted:
     return pa.array(values.astype(bool)), {}
 
 
@@ -140,7 +140,7 @@ def _integers(name: str, values: Objects) -> Converted:
     raise _refuse(name, row, "a whole number of more than 76 digits", "int")
 
 
-def _floats(name: str, values: Objects) -> Converted:
+def _floats(_name: str, values: Objects) -> Converted:
     return pa.array(values.astype(np.float64)), {}
 
 
@@ -163,7 +163,7 @@ def _text(name: str, values: Objects) -> Converted:
         raise _refuse(name, row or 0, "the text holds a lone surrogate", "str") from None
 
 
-def _bytes(name: str, values: Objects) -> Converted:
+def _bytes(_name: str, values: Objects) -> Converted:
     return pa.array([bytes(value) for value in values], pa.binary()), {}
 
 
@@ -222,15 +222,13 @@ def _zone(zone: Any) -> str:
 
 def _ticks(stamp: dt.datetime, epoch: dt.datetime, unit: str) -> int:
     nanoseconds = getattr(stamp, "nanosecond", 0)
-    if isinstance(stamp, pd.Timestamp):
-        since = stamp.replace(nanosecond=0).to_pydatetime() - epoch
-    else:
-        since = stamp - epoch
+    plain = stamp.replace(nanosecond=0).to_pydatetime() if isinstance(stamp, pd.Timestamp) else stamp
+    since = plain - epoch
     microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     return microseconds if unit == "us" else microseconds * 1000 + nanoseconds
 
 
-def _dates(name: str, values: Objects) -> Converted:
+def _dates(_name: str, values: Objects) -> Converted:
     return pa.array(values, pa.date32()), {}
 
 
@@ -268,6 +266,7 @@ _NANOSECONDS = {
 
 def _intervals(name: str, values: Objects) -> Converted:
     result = []
+    value: Any
     for row, value in enumerate(values):
         parts = dict(value.kwds)
         if type(value) is not pd.DateOffset or value.normalize or set(parts) - {*_MONTHS, *_DAYS, *_NANOSECONDS}:
@@ -284,7 +283,7 @@ def _intervals(name: str, values: Objects) -> Converted:
     return pa.array(result, pa.month_day_nano_interval()), {}
 
 
-def _uuids(name: str, values: Objects) -> Converted:
+def _uuids(_name: str, values: Objects) -> Converted:
     return pa.array([str(value) for value in values], pa.string()), {}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dk_notebook.errors import ConversionError
-from dk_notebook.frames import decimals, names, types
+from dk_notebook.frames import decimals, names
 from dk_notebook.frames.arrays import from_series
 from dk_notebook.frames.columns import build
 from dk_notebook.frames.dtypes import build_as
@@ -46,7 +46,8 @@ def from_arrow(table: pa.Table, options: FrameOptions | None = None, *, warned: 
             continue
         columns[place] = build(column, values, options)
         if pa.types.is_decimal(column.type) and column.name not in warned and _rounds(column, options):
-            decimals.warn_of_rounding(column, values) and warned.add(column.name)
+            if decimals.warn_of_rounding(column, values):
+                warned.add(column.name)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
     frame.columns = pd.Index(table.column_names, dtype=None if table.num_columns else object)
     return frame.set_index(options.levels) if options.levels else frame
@@ -68,6 +69,7 @@ def to_arrow(frame: pd.DataFrame, *, index: bool = False) -> pa.Table:
     >>> to_arrow(pd.DataFrame({"a": [1, "x"]}, dtype=object))
     Traceback (most recent call last):
     dk_notebook.errors.ConversionError: column 'a': values of several types: int (first in row 0), str (first in row 1)
+    Hint: give it one type, as in df['a'].astype(str)
     """
     parts: list[tuple[Any, pd.Series[Any]]] = []
     if index:
@@ -105,6 +107,3 @@ def _levels(index: pd.Index[Any]) -> list[tuple[Any, pd.Series[Any]]]:
                 hint='name it, as in df.rename_axis("id"), or leave index=True out',
             )
     return [(name, pd.Series(index.get_level_values(place), copy=False)) for place, name in enumerate(index.names)]
-
-
-__all__ = ["from_arrow", "label", "to_arrow", "types"]

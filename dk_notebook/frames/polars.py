@@ -19,7 +19,7 @@ def from_arrow(table: pa.Table) -> pl.DataFrame:
     """The table as a polars frame. ConversionError names the column that polars has no type for.
 
     >>> from_arrow(pa.table({"a": [1, None]})).schema
-    Schema({'a': Int64})
+    Schema([('a', Int64)])
     """
     columns: list[pl.Series] = []
     for place, column in enumerate(table.schema):

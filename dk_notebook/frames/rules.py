@@ -276,3 +276,9 @@ HINTS: dict[tuple[str | None, str | None], Hint] = {
     ),
 }
 """What a person may do about it."""
+
+
+def hint_for(column: str, source: pa.DataType, target: pa.DataType) -> str | None:
+    """What a person may do about a value that does not fit, or None."""
+    hint = HINTS.get((kind(source), kind(target)))
+    return None if hint is None else hint(column, source, target)

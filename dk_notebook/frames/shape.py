@@ -9,7 +9,7 @@ import pyarrow as pa
 from dk_notebook.errors import MissingDependency
 from dk_notebook.frames import decimals, names
 from dk_notebook.frames.cast import cast_exact
-from dk_notebook.frames.dtypes import arrow_type, dtype_of
+from dk_notebook.frames.dtypes import arrow_type, pandas_dtype
 from dk_notebook.frames.options import FrameOptions
 from dk_notebook.frames.pandas import from_arrow
 
@@ -62,5 +62,5 @@ def _target(wanted: Any, name: str) -> pa.DataType:
         from dk_notebook.frames.polars import arrow_type as of_polars
 
         return of_polars(wanted)
-    target = arrow_type(dtype_of(wanted, name))
+    target = arrow_type(pandas_dtype(wanted, name))
     return pa.string() if target is None else target

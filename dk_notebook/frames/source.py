@@ -55,20 +55,20 @@ def as_stream(data: Any, *, index: bool = False, call: Call = directly) -> Rows:
     (['a'], 1, 'x')
     """
     if _is_dask(data):
-        return _from_frames(_partitions(data), index, call)
-    table = _table(data, index)
+        return _from_frames(_partitions(data), index=index, call=call)
+    table = _table(data, index=index)
     if table is not None:
         rows = Rows.from_table(table)
         rows.total_rows = table.num_rows
         if isinstance(data, pd.DataFrame):
             rows.labels = lambda position: label(data.index, position)
         return rows
-    reader = _reader(data, index)
+    reader = _reader(data, index=index)
     if reader is not None:
         names.check_usable(reader.schema.names)
         return Rows(reader.schema, _from_reader(reader, call))
     if isinstance(data, Iterable) and not isinstance(data, (str, bytes, dict)):
-        return _from_frames(iter(data), index, call)
+        return _from_frames(iter(data), index=index, call=call)
     raise ConfigError(
         f"a {type(data).__name__} cannot be written as a table",
         hint="write a DataFrame, a pyarrow Table, a polars frame, or an iterator of these",
@@ -88,7 +88,7 @@ def _partitions(data: Any) -> Iterator[pd.DataFrame]:
         yield partition.compute()
 
 
-def _table(data: Any, index: bool) -> pa.Table | None:
+def _table(data: Any, *, index: bool) -> pa.Table | None:
     """The data as one checked table, or None where it is no single table in memory."""
     if isinstance(data, pd.DataFrame):
         return to_arrow(data, index=index)
@@ -104,13 +104,13 @@ def _table(data: Any, index: bool) -> pa.Table | None:
         table = data
     else:
         return None
-    _no_index(index, data)
+    _no_index(data, index=index)
     names.check_usable(table.column_names)
     _check(table, 0)
     return table
 
 
-def _no_index(index: bool, data: Any) -> None:
+def _no_index(data: Any, *, index: bool) -> None:
     if index:
         raise ConfigError(f"index=True: a {type(data).__name__} has no index")
 
@@ -120,12 +120,12 @@ def _check(table: pa.Table | pa.RecordBatch, position: int) -> None:
         check_text(values, column=column.name, position=position)
 
 
-def _reader(data: Any, index: bool) -> Any:
+def _reader(data: Any, *, index: bool) -> Any:
     if isinstance(data, pa.RecordBatchReader):
-        _no_index(index, data)
+        _no_index(data, index=index)
         return data
     if hasattr(data, "__arrow_c_stream__"):
-        _no_index(index, data)
+        _no_index(data, index=index)
         return pa.RecordBatchReader.from_stream(data)
     return None
 
@@ -153,23 +153,23 @@ async def _from_reader(reader: Any, call: Call) -> AsyncGenerator[pa.RecordBatch
 # --- iterators of frames ----------------------------------------------------------------------------------------
 
 
-def _from_frames(frames: Iterator[Any], index: bool, call: Call) -> Rows:
-    first = _next(frames, index, 0)
+def _from_frames(frames: Iterator[Any], *, index: bool, call: Call) -> Rows:
+    first = _next(frames, index=index, position=0)
     if first is None:
         raise ConfigError("the iterator gave no frame, so that no column is known")
     # A column of which the first frame knows no value is text, as it is where a table is made of one such frame.
     schema = pa.schema([column.with_type(pa.string()) if pa.types.is_null(column.type) else column
                         for column in first.schema])  # fmt: skip
-    return Rows(schema, _frames(frames, first, schema, index, call))
+    return Rows(schema, _frames(frames, first, schema, index=index, call=call))
 
 
 async def _frames(
-    frames: Iterator[Any], first: pa.Table, schema: pa.Schema, index: bool, call: Call
+    frames: Iterator[Any], first: pa.Table, schema: pa.Schema, *, index: bool, call: Call
 ) -> AsyncGenerator[pa.RecordBatch, None]:
     position, table = 0, first
 
     def advance() -> pa.Table | None:
-        found = _next(frames, index, position)
+        found = _next(frames, index=index, position=position)
         return None if found is None else conform(found, schema, position=position)
 
     try:
@@ -188,15 +188,15 @@ async def _frames(
                 close()
 
 
-def _next(frames: Iterator[Any], index: bool, position: int) -> pa.Table | None:
+def _next(frames: Iterator[Any], *, index: bool, position: int) -> pa.Table | None:
     """The next frame as a checked table; None at the end. A ConversionError's position is moved by ``position``."""
     data = next(frames, None)
     if data is None:
         return None
     try:
-        table = _table(data, index)
+        table = _table(data, index=index)
         if table is None:
-            reader = _reader(data, index)
+            reader = _reader(data, index=index)
             if reader is None:
                 raise ConfigError(f"the iterator gave a {type(data).__name__}, which is no frame")
             table = reader.read_all()
@@ -209,8 +209,9 @@ def _next(frames: Iterator[Any], index: bool, position: int) -> pa.Table | None:
 
 
 def conform(table: pa.Table, schema: pa.Schema, *, position: int = 0) -> pa.Table:
-    """The table with the columns of ``schema``, by name, cast exactly. ConversionError: one is missing, or too many,
-    or a value does not fit; its row is counted from ``position``.
+    """The table with the columns of ``schema``, by name, cast exactly.
+
+    ConversionError: one is missing, or too many, or a value does not fit; its row is counted from ``position``.
 
     >>> conform(pa.table({"b": [1.0], "a": ["x"]}), pa.schema({"a": pa.string(), "b": pa.int8()})).to_pydict()
     {'a': ['x'], 'b': [1]}
