@@ -46,7 +46,7 @@ class DuckDBConfig(BackendConfig):
     }
 
     def __post_init__(self) -> None:
-        path = self.path
+        path: Any = self.path
         if isinstance(path, os.PathLike):
             path = os.fspath(path)
         if path in ("", ":memory:"):
@@ -55,8 +55,10 @@ class DuckDBConfig(BackendConfig):
             # `absolute` keeps symbolic links: the store follows them when it is opened.
             path = os.path.normpath(Path(path).expanduser().absolute())
         object.__setattr__(self, "path", path)
-        if isinstance(self.extensions, str):
-            object.__setattr__(self, "extensions", tuple(filter(None, self.extensions.replace(" ", "").split(","))))
+        extensions: Any = self.extensions
+        if isinstance(extensions, str):
+            extensions = filter(None, extensions.replace(" ", "").split(","))
+        object.__setattr__(self, "extensions", tuple(extensions))
         if self.read_only and path is None:
             raise ConfigError("read_only is for files; a store in memory is empty before somebody writes to it")
         if self.threads is not None and self.threads < 1:

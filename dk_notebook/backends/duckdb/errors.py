@@ -146,6 +146,15 @@ def located(error: DkError, cursor: Any, statement: Sent) -> DkError:
     return error
 
 
+def rolled_back(cursor: Any) -> bool:
+    """Whether there was a transaction to undo; afterwards there is none."""
+    try:
+        cursor.rollback()
+    except duckdb.TransactionException:
+        return False
+    return True
+
+
 def _class(error: BaseException, facts: _Facts) -> tuple[type[DkError], str | None]:
     for kind, text, ours, hint in SPECIAL:
         if facts.kind == kind and text.search(facts.message):

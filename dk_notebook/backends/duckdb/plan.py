@@ -1,0 +1,197 @@
+"""What a write will do: whether the table is made, with which columns, and what is refused before any row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from dk_notebook.backends.base import PlannedColumn, TableWrite, WritePlan
+from dk_notebook.backends.duckdb import catalog
+from dk_notebook.backends.duckdb.catalog import Entry
+from dk_notebook.backends.duckdb.errors import translated
+from dk_notebook.backends.duckdb.fit import fitted
+from dk_notebook.backends.duckdb.types import declared_type, literal
+from dk_notebook.backends.sql.names import quote, split_table
+from dk_notebook.errors import ConfigError, Conflict, NotFound, QueryError, did_you_mean
+from dk_notebook.frames.names import check_usable
+from dk_notebook.frames.types import labels_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """A write, as far as it is known before its first row."""
+
+    target: TableWrite
+    existing: Entry | None
+    """The table that rows are added to; None when one is made."""
+    ddl: tuple[str, ...]
+    """The statements before the rows."""
+    types: Mapping[str, str]
+    """Column -> type of the table that is made."""
+    key: tuple[str, ...]
+    """The key, spelled as in the data."""
+
+
+def intent(cursor: Any, target: TableWrite, schema: pa.Schema) -> Intent:
+    """How a stream of this schema goes into that table. Changes nothing; raises what needs no row to be known."""
+    if target.options:
+        raise ConfigError(f"duckdb does not use {', '.join(target.options)}=: they are for other stores")
+    if not schema.names:
+        raise ConfigError("there is no column to write")
+    check_usable(schema.names)
+    _check_alike(schema)
+    key = tuple(_known(name, schema, "key") for name in target.key)
+    entry = catalog.find(cursor, target.table)
+    _check_mode(cursor, target, entry)
+    if entry is not None and target.mode != "replace":
+        _check_types(cursor, target, entry, schema)
+        _check_key(entry, key)
+        ddl = (f"DELETE FROM {entry.quoted}",) if target.mode == "truncate" else ()
+        return Intent(target=target, existing=entry, ddl=ddl, types={}, key=key)
+    types = _types(cursor, target, schema)
+    return Intent(target=target, existing=None, ddl=(_create(target, types, key),), types=types, key=key)
+
+
+def planned(cursor: Any, target: TableWrite, schema: pa.Schema) -> WritePlan:
+    """The plan of a write."""
+    meant = intent(cursor, target, schema)
+    if meant.existing is None:
+        columns = [
+            PlannedColumn(name=field.name, arrow=str(field.type), store=meant.types[field.name],
+                          nullable=field.name not in meant.key)
+            for field in schema
+        ]  # fmt: skip
+        insert = _insert(catalog.quoted_name(target.table), schema.names, meant.key, target.mode)
+    else:
+        fits = fitted(schema, meant.existing)
+        columns = [
+            PlannedColumn(name=fit.column.name, arrow=str(fit.source.type), store=fit.column.declared,
+                          nullable=fit.column.nullable)
+            for fit in fits
+        ]  # fmt: skip
+        insert = _insert(meant.existing.quoted, [fit.column.name for fit in fits], meant.key, target.mode)
+    return WritePlan(
+        table=target.table, mode=target.mode, statements=(*meant.ddl, f"{insert} ..."), columns=tuple(columns)
+    )
+
+
+def conflict_clause(columns: list[str], key: tuple[str, ...], mode: str) -> str:
+    """The ON CONFLICT of an upsert or ignore; empty for the other modes."""
+    if mode not in ("upsert", "ignore"):
+        return ""
+    keys = {name.lower() for name in key}
+    changed = [name for name in columns if name.lower() not in keys]
+    action = "NOTHING"
+    if mode == "upsert" and changed:
+        action = f"UPDATE SET {', '.join(f'{quote(name)} = excluded.{quote(name)}' for name in changed)}"
+    return f" ON CONFLICT ({', '.join(map(quote, key))}) DO {action}"
+
+
+def _insert(quoted: str, columns: list[str], key: tuple[str, ...], mode: str) -> str:
+    clause = conflict_clause(columns, key, mode)
+    return f"INSERT INTO {quoted} ({', '.join(map(quote, columns))}){clause}"
+
+
+def _create(target: TableWrite, types: Mapping[str, str], key: tuple[str, ...]) -> str:
+    head = "CREATE OR REPLACE TABLE" if target.mode == "replace" else "CREATE TABLE"
+    lines = [f"{quote(name)} {kind}" for name, kind in types.items()]
+    if key:
+        lines.append(f"PRIMARY KEY ({', '.join(map(quote, key))})")
+    return f"{head} {catalog.quoted_name(target.table)} ({', '.join(lines)})"
+
+
+def _check_mode(cursor: Any, target: TableWrite, entry: Entry | None) -> None:
+    if entry is None:
+        if target.mode == "truncate":
+            raise NotFound(f"there is no table {target.table!r} to fill", hint='mode="fail" makes it')
+        return
+    if target.mode == "fail":
+        raise Conflict(
+            f"the {entry.kind} {target.table!r} exists",
+            hint='mode= "append", "replace", "truncate", "upsert" or "ignore" says what to do with it',
+        )
+    if entry.kind == "view":
+        raise ConfigError(f"{target.table!r} is a view; rows go into tables")
+    if target.mode == "replace":
+        views = catalog.dependent_views(cursor, entry)
+        if views:
+            raise QueryError(
+                f"{target.table!r} cannot be replaced: {', '.join(views)} depend{'s' if len(views) == 1 else ''} on it",
+                hint='mode="truncate" keeps the table and what depends on it',
+            )
+
+
+def _check_alike(schema: pa.Schema) -> None:
+    seen: dict[str, str] = {}
+    for name in schema.names:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ConfigError(f"duckdb does not tell {other!r} from {name!r}: rename one of the columns")
+
+
+def _check_key(entry: Entry, key: tuple[str, ...]) -> None:
+    if key and not entry.unique(key):
+        columns = ", ".join(map(quote, key))
+        index = quote("_".join([entry.name, *key, "key"]))
+        raise ConfigError(
+            f"{entry.name!r} has no unique index on ({columns})",
+            hint=f"CREATE UNIQUE INDEX {index} ON {entry.quoted} ({columns})",
+        )
+
+
+def _check_types(cursor: Any, target: TableWrite, entry: Entry, schema: pa.Schema) -> None:
+    """types= is for a table that is made; beside one that exists it may only say what is declared."""
+    for name, text in target.types.items():
+        column = entry.column(_known(name, schema, "types"))
+        if column is not None and str(_parsed(cursor, name, text)) != str(column.kind):
+            raise ConfigError(
+                f"types= says {text} for {name!r}, but the table exists and declares {column.declared}",
+                hint='mode="replace" makes a new one',
+            )
+
+
+def _types(cursor: Any, target: TableWrite, schema: pa.Schema) -> dict[str, str]:
+    for name in target.types:
+        _known(name, schema, "types")
+    return {
+        field.name: _written(cursor, field, target.types[field.name])
+        if field.name in target.types
+        else declared_type(field)
+        for field in schema
+    }
+
+
+def _written(cursor: Any, field: pa.Field, text: str) -> str:
+    """A type that the caller wrote, as DuckDB writes it: nothing but a type can come through."""
+    if text.strip().lower() == "enum":
+        labels = labels_of(field)
+        if not labels:
+            raise ConfigError(
+                f"types= says enum for {field.name!r}, whose labels nobody declared",
+                hint="make it a category, or write ENUM('a', 'b')",
+            )
+        return f"ENUM({', '.join(map(literal, labels))})"
+    parsed = _parsed(cursor, field.name, text)
+    if parsed.id == "enum" and "(" not in text:
+        return ".".join(map(quote, split_table(text.strip())))  # a named type stays the type of that name
+    return str(parsed)
+
+
+def _parsed(cursor: Any, name: str, text: str) -> Any:
+    try:
+        return cursor.type(text)
+    except duckdb.Error as error:
+        raise ConfigError(f"types= says {text!r} for {name!r}: {translated(error).message}") from error
+
+
+def _known(name: str, schema: pa.Schema, argument: str) -> str:
+    if name in schema.names:
+        return name
+    raise ConfigError(
+        f"{argument}= names {name!r}, which is no column of the data",
+        hint=did_you_mean(name, schema.names) or f"there are {', '.join(schema.names)}",
+    )

@@ -1,0 +1,126 @@
+"""Work on one connection to a DuckDB database: a cursor of its own, used on worker threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from dk_notebook.backends.base import Native, Session, TableQuery, TableWrite, WritePlan, WriteReport
+from dk_notebook.backends.duckdb import catalog, execute, explain, scan
+from dk_notebook.backends.duckdb.errors import rolled_back, translating
+from dk_notebook.backends.duckdb.ingest import Ingest
+from dk_notebook.backends.duckdb.plan import planned
+from dk_notebook.backends.duckdb.statement import Prepared, prepared
+from dk_notebook.backends.duckdb.table_query import table_statement
+from dk_notebook.errors import Unsupported
+from dk_notebook.frames.stream import ArrowStream
+from dk_notebook.runtime.operations import Operation
+from dk_notebook.runtime.workers import in_worker
+
+T = TypeVar("T")
+
+
+class DuckDBSession(Session):
+    """One cursor. What it runs is interrupted when the task that waits for it is cancelled."""
+
+    def __init__(self, operation: Operation, cursor: Any) -> None:
+        super().__init__(operation)
+        self.cursor = cursor
+        self._running = 0
+        self._in_transaction = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a worker thread still uses the cursor: it did not end although it was interrupted."""
+        return self._running > 0
+
+    # --- the contract -------------------------------------------------------------------------------------------
+
+    async def scan(self, query: TableQuery | Native, *, batch_rows: int | None = None) -> ArrowStream:
+        """See `Session.scan`."""
+
+        def opened() -> scan.Result:
+            statement, limit, frames = self._readable(query)
+            return scan.opened(self.cursor, statement, limit=limit, frames=frames, batch_rows=batch_rows)
+
+        result = await self._run(opened)
+        return ArrowStream(result.schema, self._batches(result))
+
+    async def execute(self, statement: Native) -> int:
+        """See `Session.execute`."""
+        ready = prepared(statement)
+        return await self._run(
+            lambda: execute.executed(self.cursor, ready, frames=statement.frames, inside=self._in_transaction)
+        )
+
+    async def ingest(self, target: TableWrite, data: ArrowStream) -> WriteReport:
+        """See `Session.ingest`."""
+        return await Ingest(self.cursor, target, self.operation, self._run).run(data, inside=self._in_transaction)
+
+    async def plan(self, target: TableWrite, schema: pa.Schema) -> WritePlan:
+        """See `Session.plan`."""
+        return await self._run(lambda: planned(self.cursor, target, schema))
+
+    # --- what DuckDB can do beyond it ---------------------------------------------------------------------------
+
+    async def tables(self) -> pa.Table:
+        """See `Browsable.tables`."""
+        return await self._run(lambda: self.cursor.sql(catalog.TABLES).to_arrow_table())
+
+    async def columns(self, table: str) -> pa.Table:
+        """See `Browsable.columns`."""
+        return await self._run(lambda: catalog.describe(self.cursor, table))
+
+    async def explain(self, query: Native, *, analyze: bool) -> pa.Table:
+        """See `Explainable.explain`."""
+        ready = prepared(query)
+        return await self._run(lambda: explain.explained(self.cursor, ready, frames=query.frames, analyze=analyze))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """See `Transactional.transaction`. Nested: Unsupported, DuckDB has no savepoints."""
+        if self._in_transaction:
+            raise Unsupported("duckdb cannot nest transactions: it has no savepoints", hint="end the outer one first")
+        await self._run(self.cursor.begin)
+        self._in_transaction = True
+        try:
+            yield
+            await self._run(self.cursor.commit)
+        except BaseException:
+            await asyncio.shield(self._run(lambda: rolled_back(self.cursor)))
+            raise
+        finally:
+            self._in_transaction = False
+
+    # --- on worker threads --------------------------------------------------------------------------------------
+
+    def _readable(self, query: TableQuery | Native) -> tuple[Prepared, int | None, Any]:
+        if isinstance(query, TableQuery):
+            return table_statement(self.cursor, query), None, None
+        return prepared(query), query.limit, query.frames
+
+    async def _batches(self, result: scan.Result) -> AsyncGenerator[pa.RecordBatch, None]:
+        try:
+            while (batch := await self._run(result.next)) is not None:
+                self.operation.count(batch.num_rows, batch.nbytes)
+                yield batch
+        finally:
+            result.close()
+
+    async def _run(self, function: Callable[[], T]) -> T:
+        """What ``function`` gives, on a worker thread; DuckDB's errors as ours; interrupted when cancelled."""
+
+        def used() -> T:
+            self._running += 1
+            try:
+                with translating():
+                    return function()
+            finally:
+                self._running -= 1
+
+        with self.operation.abortable(self.cursor.interrupt):
+            return await in_worker(used, interrupt=self.cursor.interrupt)
