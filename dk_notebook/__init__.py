@@ -1,1 +1,107 @@
-"""DataFrames in and out of databases and object stores, from a notebook."""
+"""DataFrames in and out of databases and object stores, from a notebook.
+
+>>> import dk_notebook as dk
+>>> df = dk.read_query("select 42 as answer")
+
+Importing registers ``df.dk``; it reads no file, opens nothing and starts no thread.
+"""
+
+from typing import Any
+
+from dk_notebook.accessor import FrameAccessor as FrameAccessor
+from dk_notebook.api.connecting import close, connect, connections, status, trust, use
+from dk_notebook.api.looking import aexecute, cancel, columns, execute, explain, running, show_versions, tables
+from dk_notebook.api.reading import (
+    aiter_query,
+    aiter_table,
+    aread_query,
+    aread_table,
+    iter_query,
+    iter_table,
+    read_query,
+    read_table,
+)
+from dk_notebook.api.writing import awrite_table, plan_write, write_table
+from dk_notebook.backends.base import WritePlan, WriteReport
+from dk_notebook.connections import Connection
+from dk_notebook.errors import (
+    BlockingCallInLoop,
+    ConfigError,
+    Conflict,
+    ConnectionFailed,
+    ConversionError,
+    DeadlineExceeded,
+    DkError,
+    MissingDependency,
+    MissingParameter,
+    NotFound,
+    OutcomeUnknown,
+    PoolTimeout,
+    QueryError,
+    Unsupported,
+    WriteRejected,
+)
+from dk_notebook.records.query import Query
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "BlockingCallInLoop",
+    "ConfigError",
+    "Conflict",
+    "Connection",
+    "ConnectionFailed",
+    "ConversionError",
+    "DeadlineExceeded",
+    "DkError",
+    "MissingDependency",
+    "MissingParameter",
+    "NotFound",
+    "OutcomeUnknown",
+    "PoolTimeout",
+    "Query",
+    "QueryError",
+    "Unsupported",
+    "WritePlan",
+    "WriteRejected",
+    "WriteReport",
+    "aexecute",
+    "aiter_query",
+    "aiter_table",
+    "aread_query",
+    "aread_table",
+    "awrite_table",
+    "cancel",
+    "close",
+    "columns",
+    "connect",
+    "connections",
+    "execute",
+    "explain",
+    "iter_query",
+    "iter_table",
+    "plan_write",
+    "read_query",
+    "read_table",
+    "running",
+    "show_versions",
+    "status",
+    "tables",
+    "trust",
+    "use",
+    "write_table",
+]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext dk_notebook``: the magics."""
+    from dk_notebook.jupyter.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext dk_notebook``."""
+    from dk_notebook.jupyter.extension import unload
+
+    unload(shell)

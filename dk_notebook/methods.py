@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import pandas as pd
 
 from dk_notebook import looking, reading, scope, writing
-from dk_notebook.backends.base import WritePlan, WriteReport
+from dk_notebook.backends.base import TableQuery, WritePlan, WriteReport
 from dk_notebook.reading import ReadArguments, TableArguments
 from dk_notebook.runtime import bridges, thread
 from dk_notebook.store import Store
@@ -155,7 +155,7 @@ class ConnectionMethods:
         return thread.run(self.aexplain(query, params=params, analyze=analyze))
 
 
-def _split(table: str, arguments: dict[str, Any]) -> tuple[reading.TableQuery, dict[str, Any]]:
+def _split(table: str, arguments: dict[str, Any]) -> tuple[TableQuery, dict[str, Any]]:
     """What to read of a table, and how it becomes a frame."""
     which = {name: arguments.pop(name) for name in TableArguments.__annotations__ if name in arguments}
     return reading.table_query(table, **which), arguments

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol, TypedDict, cast
+from typing import Any, Literal, Protocol, TypedDict
 
 import pandas as pd
 import pyarrow as pa
@@ -198,7 +198,7 @@ def row_count(name: str, value: int | None) -> int | None:
     """``value`` if it is a number of rows (or None), else ConfigError."""
     if value is None:
         return None
-    if isinstance(value, bool) or not hasattr(value, "__index__") or cast("int", value) < 0:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
         raise ConfigError(f"{name} must be a whole number of at least 0, not {value!r}")
     return int(value)
 
