@@ -41,6 +41,9 @@ def split(url: str) -> Url:
     rest, _, query = rest.partition("?")
     authority, slash, path = rest.partition("/")
     login, at, places = authority.rpartition("@")
+    if ":" in places and not at and "@" in path + query:
+        # `ann:12/34@db`: a bare slash in a password; what follows it must not be shown as a path.
+        raise _no_host()
     user, has_password, password = login.partition(":")
     try:
         options = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
@@ -63,14 +66,18 @@ def _host(place: str) -> tuple[str, int | None]:
     # The host is not shown in errors: where a password holds a bare @ or /, a part of it would stand here.
     found = re.fullmatch(r"(?:\[(?P<ip>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]]*))(?::(?P<port>[0-9]*))?", place)
     if found is None:
-        raise ConfigError(
-            "the host of the URL is none",
-            hint="in a password, write @ as %40, : as %3A, / as %2F and ? as %3F; an IPv6 address stands in brackets",
-        )
+        raise _no_host()
     port = int(found["port"]) if found["port"] else None
     if port is not None and not 0 < port < 65536:
         raise ConfigError("the port of the URL is not between 1 and 65535")
     return unquote(found["ip"] or found["name"]), port
+
+
+def _no_host() -> ConfigError:
+    return ConfigError(
+        "the host of the URL is none",
+        hint="in a password, write @ as %40, : as %3A, / as %2F and ? as %3F; an IPv6 address stands in brackets",
+    )
 
 
 _SECRET_WORD = r"[\w.\-]*(?:pass|pwd|secret|token|key|credential)[\w.\-]*"  # noqa: S105 (a pattern)

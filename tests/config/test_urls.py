@@ -41,6 +41,8 @@ def test_in_the_query_plus_is_a_blank():
     [
         "postgresql://ann:hunter2@db:hunter2/shop",
         "postgresql://ann:hunter2/x@db/shop",
+        "postgresql://ann:12/hunter2@db/shop",
+        "postgresql://ann:12?hunter2=x@db/shop",
         "postgresql://ann:hunter2@db:99999/shop",
         "postgresql://ann:hunter2@db/shop?hunter2",
         "postgresql://ann:hunter2@db/shop?a=1&a=hunter2",
