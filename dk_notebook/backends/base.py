@@ -7,6 +7,7 @@ every backend must pass.
 
 from __future__ import annotations
 
+import html
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -153,6 +154,12 @@ class WriteReport:
         parts += [] if self.outcome == "ok" else [f"outcome {self.outcome}"]
         return ", ".join(parts) + "".join(f"\n{note}" for note in self.notes)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 (IPython's signature)
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedColumn:
@@ -180,6 +187,12 @@ class WritePlan:
             f"  {c.name:<{width}}  {c.arrow} -> {c.store}{'' if c.nullable else ' not null'}" for c in self.columns
         ]
         return "\n".join([f"{self.mode} {self.table}", *lines, *self.statements])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 (IPython's signature)
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 # --- the contract -----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import linecache
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -42,7 +43,7 @@ def restore() -> None:
 def own_lines(error: BaseException) -> TracebackType | None:
     """The part of the traceback that the user wrote: from the cell to the call into this package.
 
-    None for a cell magic, whose cell is the statement that the message shows with its caret.
+    None for a magic that is all of its cell: the message shows the statement, with its caret.
     """
     kept: list[TracebackType] = []
     for step in _steps(error.__traceback__):
@@ -50,7 +51,7 @@ def own_lines(error: BaseException) -> TracebackType | None:
         if code.co_filename.startswith(_OURS):
             break
         if code.co_filename.startswith(_IPYTHON):
-            if code.co_name == "run_cell_magic":
+            if code.co_name == "run_cell_magic" or (code.co_name == "run_line_magic" and _is_one_line(kept)):
                 return None
             continue
         kept.append(step)
@@ -58,6 +59,11 @@ def own_lines(error: BaseException) -> TracebackType | None:
     for step in reversed(kept):
         short = TracebackType(short, step.tb_frame, step.tb_lasti, step.tb_lineno)
     return short
+
+
+def _is_one_line(steps: list[TracebackType]) -> bool:
+    """Whether the cell that the steps begin in is a single line."""
+    return len(steps) == 1 and len(linecache.getlines(steps[0].tb_frame.f_code.co_filename)) == 1
 
 
 def _steps(traceback: TracebackType | None) -> Iterator[TracebackType]:

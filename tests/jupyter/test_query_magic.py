@@ -234,5 +234,5 @@ def test_a_line_that_makes_no_sense_is_explained(shell: Shell, code: str, said: 
 def test_the_documentation_has_every_flag(shell: Shell) -> None:
     text = shell.ipython.find_line_magic("dkquery").__doc__
     for flag in ["-c", "-o", "-n", "--as", "--params", "--timeout", "--chunk", "--explain", "-q", "--no-progress"]:
-        assert f"  {flag} " in text or f", {flag} " in text
+        assert f"  {flag} " in text or f"  {flag}, " in text
     assert text.index("Examples::") < text.index("-c NAME")

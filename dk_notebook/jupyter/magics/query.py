@@ -13,7 +13,8 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 
 from dk_notebook import scope
 from dk_notebook.backends.sql.parameters import parse
-from dk_notebook.connections import Connection, resolve
+from dk_notebook.connection import Connection
+from dk_notebook.connections import resolve
 from dk_notebook.errors import QueryError
 from dk_notebook.jupyter.command import command_tag, loses_a_result
 from dk_notebook.jupyter.display import Note, UnderTheCell, first_rows, seconds
