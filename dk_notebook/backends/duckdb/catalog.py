@@ -106,11 +106,10 @@ class Entry:
 
 def name_parts(table: str) -> tuple[str | None, str | None, str]:
     """Database, schema and name of ``t``, ``schema.t`` or ``db.schema.t``."""
-    parts = split_table(table)
-    if len(parts) > 3:
-        raise ConfigError(f"{table!r} has {len(parts)} parts; a duckdb table is t, schema.t or db.schema.t")
-    database, schema, name = (None,) * (3 - len(parts)) + parts
-    return database, schema, name
+    *outer, name = split_table(table)
+    if len(outer) > 2:
+        raise ConfigError(f"{table!r} has {len(outer) + 1} parts; a duckdb table is t, schema.t or db.schema.t")
+    return outer[0] if len(outer) == 2 else None, outer[-1] if outer else None, name
 
 
 def quoted_name(table: str) -> str:
@@ -198,11 +197,12 @@ def _shape(cursor: Any, quoted: str) -> tuple[list[str], list[Any]]:
 
 def _tables_of_view(cursor: Any, sql: str) -> set[str]:
     """The names of the tables in ``CREATE VIEW ... AS query``; a name may hold an AS of its own."""
+    probe = cursor.cursor()  # a text that is no query would abort the transaction of `cursor`
     start = 0
     while (start := sql.upper().find(" AS ", start)) >= 0:
         start += 4
         try:
-            names = cursor.get_table_names(sql[start:].rstrip("; \n"), qualified=True)
+            names = probe.get_table_names(sql[start:].rstrip("; \n"), qualified=True)
         except duckdb.Error:
             continue
         return {split_table(name)[-1].lower() for name in names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -23,7 +23,7 @@ class DuckDBConfig(BackendConfig):
     '/data/shop.duckdb'
     """
 
-    path: str | None = None
+    path: str | None = field(default=None, metadata={"path": True})
     """The database file; None: in memory. Made absolute, so that a later ``chdir`` means the same file."""
     read_only: bool = False
     """Open the file for reading; any number of processes may do that at the same time."""
@@ -31,7 +31,7 @@ class DuckDBConfig(BackendConfig):
     """As ``"4GB"``; None: 80 % of the machine's."""
     threads: int | None = None
     """Threads that DuckDB computes with; None: one a core."""
-    temp_directory: str | None = None
+    temp_directory: str | None = field(default=None, metadata={"path": True})
     """Where queries larger than memory spill; None: beside the file."""
     extensions: tuple[str, ...] = ()
     """Extensions that are loaded on opening."""

@@ -44,7 +44,7 @@ def careful(arrow: pa.DataType) -> bool:
     """Whether a column of that type can hold such a value at all."""
     if pa.types.is_nested(arrow):
         return any(careful(arrow.field(place).type) for place in range(arrow.num_fields))
-    return pa.types.is_temporal(arrow) or (pa.types.is_decimal128(arrow) and arrow.precision == 38)
+    return bool(pa.types.is_temporal(arrow)) or bool(pa.types.is_decimal128(arrow) and arrow.precision == 38)
 
 
 def _leaves(array: pa.Array) -> Iterator[pa.Array]:

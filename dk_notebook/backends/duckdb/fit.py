@@ -95,8 +95,8 @@ class Fit:
 
     def _impossible(self, array: pa.Array) -> Iterator[tuple[int, str]]:
         if not self.column.nullable and array.null_count:
-            for row in np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)):
-                yield int(row), _NULL
+            missing = array.is_null().to_numpy(zero_copy_only=False)
+            yield from ((int(row), _NULL) for row in np.flatnonzero(missing))
         if self.column.kind.id == "interval":
             for row in _below_microseconds(array):
                 yield row, "an interval of DuckDB has microseconds, the value has digits below"

@@ -40,7 +40,7 @@ def registered(cursor: Any, text: str, frames: Mapping[str, Any] | None) -> Iter
     made: list[str] = []
     try:
         for name in _named(cursor, text, frames) if frames else ():
-            if cursor.execute(_EXISTS, [name]).fetchone() is None:
+            if not cursor.execute(_EXISTS, [name]).fetchall():  # all: an unfinished result keeps the cursor
                 cursor.register(name, _as_arrow(name, frames[name]))  # type: ignore[index]  # not None: see above
                 made.append(name)
         yield
@@ -52,7 +52,8 @@ def registered(cursor: Any, text: str, frames: Mapping[str, Any] | None) -> Iter
 def _named(cursor: Any, text: str, frames: Mapping[str, Any]) -> list[str]:
     """The names in ``text`` that are frames of the caller, each once."""
     try:
-        found = [name.strip('"').replace('""', '"') for name in cursor.get_table_names(text)]
+        # Not on `cursor`: a text that this refuses would abort its transaction.
+        found = [name.strip('"').replace('""', '"') for name in cursor.cursor().get_table_names(text)]
     except duckdb.Error:  # DML, PIVOT and what has mistakes, which are reported when it runs
         found = [(m["quoted"] or m["bare"]).replace('""', '"') for m in _TABLE.finditer(text)]
     return [name for name in dict.fromkeys(found) if _is_frame(frames.get(name))]

@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from dk_notebook.backends.base import Native, Session, TableQuery, TableWrite, WritePlan, WriteReport
-from dk_notebook.backends.duckdb import catalog, execute, explain, scan
+from dk_notebook.backends.duckdb import catalog
 from dk_notebook.backends.duckdb.errors import rolled_back, translating
+from dk_notebook.backends.duckdb.execute import executed
+from dk_notebook.backends.duckdb.explain import explained
 from dk_notebook.backends.duckdb.ingest import Ingest
 from dk_notebook.backends.duckdb.plan import planned
+from dk_notebook.backends.duckdb.scan import Result, opened
 from dk_notebook.backends.duckdb.statement import Prepared, prepared
 from dk_notebook.backends.duckdb.table_query import table_statement
 from dk_notebook.errors import Unsupported
@@ -43,18 +46,18 @@ class DuckDBSession(Session):
     async def scan(self, query: TableQuery | Native, *, batch_rows: int | None = None) -> ArrowStream:
         """See `Session.scan`."""
 
-        def opened() -> scan.Result:
+        def start() -> Result:
             statement, limit, frames = self._readable(query)
-            return scan.opened(self.cursor, statement, limit=limit, frames=frames, batch_rows=batch_rows)
+            return opened(self.cursor, statement, limit=limit, frames=frames, batch_rows=batch_rows)
 
-        result = await self._run(opened)
+        result = await self._run(start)
         return ArrowStream(result.schema, self._batches(result))
 
     async def execute(self, statement: Native) -> int:
         """See `Session.execute`."""
         ready = prepared(statement)
         return await self._run(
-            lambda: execute.executed(self.cursor, ready, frames=statement.frames, inside=self._in_transaction)
+            lambda: executed(self.cursor, ready, frames=statement.frames, inside=self._in_transaction)
         )
 
     async def ingest(self, target: TableWrite, data: ArrowStream) -> WriteReport:
@@ -78,7 +81,7 @@ class DuckDBSession(Session):
     async def explain(self, query: Native, *, analyze: bool) -> pa.Table:
         """See `Explainable.explain`."""
         ready = prepared(query)
-        return await self._run(lambda: explain.explained(self.cursor, ready, frames=query.frames, analyze=analyze))
+        return await self._run(lambda: explained(self.cursor, ready, frames=query.frames, analyze=analyze))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -103,7 +106,7 @@ class DuckDBSession(Session):
             return table_statement(self.cursor, query), None, None
         return prepared(query), query.limit, query.frames
 
-    async def _batches(self, result: scan.Result) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def _batches(self, result: Result) -> AsyncGenerator[pa.RecordBatch, None]:
         try:
             while (batch := await self._run(result.next)) is not None:
                 self.operation.count(batch.num_rows, batch.nbytes)

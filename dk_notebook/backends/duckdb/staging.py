@@ -27,10 +27,9 @@ class Staging:
             self._row += "_"
         self._columns = ", ".join(quote(fit.column.name) for fit in fits)
         self._table = f"temp.main.dk_stage_{number}"
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE dk_stage_{number} AS "
-            f"SELECT 0::BIGINT AS {self._row}, {self._columns} FROM {entry.quoted} LIMIT 0"
-        )
+        # Never CREATE ... AS SELECT ... LIMIT 0: DuckDB 2.0 then sees no row of a table filled in the same transaction.
+        declared = ", ".join(f"{quote(fit.column.name)} {fit.column.kind}" for fit in fits)
+        cursor.execute(f"CREATE TEMPORARY TABLE dk_stage_{number} ({self._row} BIGINT, {declared})")
 
     def take(self, chunk: str, refused: set[int]) -> None:
         """The rows of a registered chunk, but those."""
@@ -120,7 +119,8 @@ class Staging:
         parent = ".".join(map(quote, (self._entry.database, self._entry.schema, rule.references or "")))
         match = " AND ".join(f"p.{quote(theirs)} = s.{quote(ours)}" for ours, theirs in pairs)
         given = " AND ".join(f"s.{quote(ours)} IS NOT NULL" for ours, _ in pairs)
-        return f"SELECT {self._row} FROM {source} AS s WHERE {given} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {match})"
+        there = f"EXISTS (SELECT 1 FROM {parent} AS p WHERE {match})"
+        return f"SELECT {self._row} FROM {source} AS s WHERE {given} AND NOT {there}"
 
     def _available(self) -> list[str]:
         """The columns whose values are known before the insert: those of the data, and constant defaults."""
