@@ -171,11 +171,12 @@ def _classic_integers(column: pa.Field, values: pa.ChunkedArray) -> Values:
 
 def _classic_booleans(column: pa.Field, values: pa.ChunkedArray) -> Values:
     if values.null_count:
-        return _classic(column, values)
+        return classic(column, values)
     return writable(values.to_numpy(zero_copy_only=False))
 
 
-def _classic(column: pa.Field, values: pa.ChunkedArray) -> Values:  # noqa: ARG001
+def classic(column: pa.Field, values: pa.ChunkedArray) -> Values:  # noqa: ARG001
+    """Python objects, with None for NULL."""
     result = np.empty(len(values), dtype=object)
     for row, value in enumerate(values.to_pylist()):
         result[row] = value
@@ -194,7 +195,7 @@ def _decimal(column: pa.Field, values: pa.ChunkedArray, options: FrameOptions) -
         case "plain" if backend != "pyarrow":
             return objects(decimals.plain(values))
         case _:
-            return _classic(column, values) if backend == "numpy" else arrow(column, values)
+            return classic(column, values) if backend == "numpy" else arrow(column, values)
 
 
 BUILDERS: dict[str | None, dict[str, Builder]] = {
@@ -220,10 +221,10 @@ BUILDERS: dict[str | None, dict[str, Builder]] = {
     "numpy": {
         "boolean": _classic_booleans,
         "integer": _classic_integers,
-        "binary": _classic,
-        "date": _classic,
-        "time": _classic,
-        "list": _classic,
+        "binary": classic,
+        "date": classic,
+        "time": classic,
+        "list": classic,
     },
 }
 """``dtype_backend`` -> kind -> builder; what a backend does not list is built as by None."""

@@ -12,7 +12,7 @@ from dk_notebook.errors import ConfigError, ConversionError
 from dk_notebook.frames import columns
 from dk_notebook.frames.cast import cast_exact
 from dk_notebook.frames.options import FrameOptions
-from dk_notebook.frames.types import kind
+from dk_notebook.frames.types import is_document, kind
 
 
 def build_as(column: pa.Field, values: pa.ChunkedArray, wanted: Any) -> Any:
@@ -28,7 +28,7 @@ def build_as(column: pa.Field, values: pa.ChunkedArray, wanted: Any) -> Any:
     dtype = pandas_dtype(wanted, column.name)
     target = arrow_type(dtype)
     if dtype == np.dtype(object):
-        return columns.build(column, values, FrameOptions(dtype_backend="numpy", decimals="exact"))
+        return _objects(column, values)
     if target is None:
         return _by_pandas(column, values, dtype)
     if isinstance(dtype, pd.StringDtype) and kind(column.type) not in ("text", "dictionary", "null"):
@@ -71,6 +71,13 @@ def arrow_type(dtype: Any) -> pa.DataType | None:
         case _ if hasattr(dtype, "numpy_dtype"):
             return pa.from_numpy_dtype(dtype.numpy_dtype)
     return None
+
+
+def _objects(column: pa.Field, values: pa.ChunkedArray) -> Any:
+    """Python's own objects, with None for NULL; for what Python lacks (intervals, nanoseconds) pandas' own."""
+    if kind(column.type) in ("timestamp", "duration", "interval", "struct", "map") or is_document(column):
+        return pd.Series(columns.build(column, values, FrameOptions()), copy=False).astype(object)
+    return columns.classic(column, values)
 
 
 def _dense(column: pa.Field, values: pa.ChunkedArray, dtype: np.dtype[Any]) -> Any:

@@ -266,10 +266,13 @@ _NANOSECONDS = {
 
 def _intervals(name: str, values: Objects) -> Converted:
     result = []
-    value: Any
     for row, value in enumerate(values):
         parts = dict(value.kwds)
-        if type(value) is not pd.DateOffset or value.normalize or set(parts) - {*_MONTHS, *_DAYS, *_NANOSECONDS}:
+        if (
+            type(value) is not pd.DateOffset
+            or getattr(value, "normalize", False)
+            or set(parts) - {*_MONTHS, *_DAYS, *_NANOSECONDS}
+        ):
             raise _refuse(name, row, "an offset that is more than months, days and a time", type(value).__name__)
         if not parts:
             parts = {"days": 1}  # DateOffset(n) is n days

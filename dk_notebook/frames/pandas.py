@@ -45,16 +45,15 @@ def from_arrow(table: pa.Table, options: FrameOptions | None = None, *, warned: 
             columns[place] = build_as(column, values, chosen[column.name])
             continue
         columns[place] = build(column, values, options)
-        if pa.types.is_decimal(column.type) and column.name not in warned and _rounds(column, options):
-            if decimals.warn_of_rounding(column, values):
-                warned.add(column.name)
+        if column.name not in warned and _may_round(column, options) and decimals.warn_of_rounding(column, values):
+            warned.add(column.name)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
     frame.columns = pd.Index(table.column_names, dtype=None if table.num_columns else object)
     return frame.set_index(options.levels) if options.levels else frame
 
 
-def _rounds(column: pa.Field, options: FrameOptions) -> bool:
-    return options.decimals == "auto" and decimals.form(column, "auto") == "float"
+def _may_round(column: pa.Field, options: FrameOptions) -> bool:
+    return pa.types.is_decimal(column.type) and options.decimals == "auto" and decimals.form(column, "auto") == "float"
 
 
 def to_arrow(frame: pd.DataFrame, *, index: bool = False) -> pa.Table:

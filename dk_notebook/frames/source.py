@@ -158,8 +158,7 @@ def _from_frames(frames: Iterator[Any], *, index: bool, call: Call) -> Rows:
     if first is None:
         raise ConfigError("the iterator gave no frame, so that no column is known")
     # A column of which the first frame knows no value is text, as it is where a table is made of one such frame.
-    schema = pa.schema([column.with_type(pa.string()) if pa.types.is_null(column.type) else column
-                        for column in first.schema])  # fmt: skip
+    schema = pa.schema([c.with_type(pa.string()) if pa.types.is_null(c.type) else c for c in first.schema])
     return Rows(schema, _frames(frames, first, schema, index=index, call=call))
 
 
