@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import duckdb
@@ -46,7 +46,14 @@ def registered(cursor: Any, text: str, frames: Mapping[str, Any] | None) -> Iter
         yield
     finally:
         for name in made:
-            cursor.unregister(name)
+            unregistered(cursor, name)
+
+
+def unregistered(cursor: Any, name: str) -> None:
+    """Take a registered view away."""
+    # In an aborted transaction nothing runs any more, and its rollback takes the view away.
+    with suppress(duckdb.TransactionException):
+        cursor.unregister(name)
 
 
 def _named(cursor: Any, text: str, frames: Mapping[str, Any]) -> list[str]:

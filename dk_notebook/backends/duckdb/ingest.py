@@ -15,6 +15,7 @@ from dk_notebook.backends.base import Rejected, TableWrite, WriteReport
 from dk_notebook.backends.duckdb import catalog
 from dk_notebook.backends.duckdb.errors import rolled_back
 from dk_notebook.backends.duckdb.fit import Fit, fitted
+from dk_notebook.backends.duckdb.frames_in_sql import unregistered
 from dk_notebook.backends.duckdb.plan import Intent, conflict_clause, intent
 from dk_notebook.backends.duckdb.staging import Staging
 from dk_notebook.backends.sql.names import quote
@@ -121,7 +122,7 @@ class Ingest:
             else:
                 self.written += self._appended()
         finally:
-            self.cursor.unregister(CHUNK)
+            unregistered(self.cursor, CHUNK)
 
     def _accepted(self, columns: list[pa.Array], rows: pa.Array, first: int) -> tuple[list[pa.Array], pa.Array]:
         """The rows that fit; the others are noted."""
