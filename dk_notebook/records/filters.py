@@ -186,8 +186,12 @@ def _is_like(value: Any, operand: str) -> bool:
 @lru_cache(maxsize=256)
 def _like_pattern(operand: str) -> re.Pattern[str]:
     """LIKE's ``%`` and ``_``; no character escapes them."""
-    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in re.sub("%+", "%", operand))
-    return re.compile("".join(parts), re.DOTALL)
+    first, *others = ("".join("." if c == "_" else re.escape(c) for c in chunk) for chunk in operand.split("%"))
+    if not others:
+        return re.compile(first, re.DOTALL)
+    # The leftmost place of a chunk is as good as any: atomic, so that a failure does not try all the others.
+    middle = "".join(f"(?>.*?{chunk})" for chunk in others[:-1])
+    return re.compile(f"{first}{middle}.*{others[-1]}", re.DOTALL)
 
 
 def _has(value: Any, operand: str) -> bool:

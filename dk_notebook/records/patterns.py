@@ -52,11 +52,12 @@ def parse(pattern: str) -> tuple[Item, ...]:
     >>> [item.kind for item in parse("^a[bc]+$")]
     ['start', 'character', 'set', 'repeat', 'end']
     """
+    # Ours first: Python warns of sets that may mean something else one day, which are refused here.
+    items = tuple(_items(pattern))
     try:
         re.compile(pattern)
     except re.error as error:
         raise ConfigError(f"regex {pattern!r}: {error}") from error
-    items = tuple(_items(pattern))
     for index, item in enumerate(items):
         after = items[index + 1].kind if index + 1 < len(items) else None
         before = items[index - 1].kind if index else None

@@ -93,6 +93,8 @@ class Query:
         return self._also(*(Not(_condition_of(other)) for other in others))
 
     def _also(self, *more: Condition) -> Query:
+        if not more:
+            return self
         parts = (*self.filters, *more)
         return replace(self, condition=parts[0] if len(parts) == 1 else And(parts))
 
