@@ -243,7 +243,7 @@ def _check_configured(name: str, kind: type[Backend], config: BackendConfig) -> 
 
 def _gives(description: Description, kind: type[Backend], config: BackendConfig) -> bool:
     """Whether a description gives these settings, as far as that can be told without asking for secrets."""
-    if description.kind is not kind or description.asks or description.refusal is not None:
+    if description.kind is not kind or description.asks or description.refusal() is not None:
         return False
     return description.config() == config
 

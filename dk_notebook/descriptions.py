@@ -32,18 +32,41 @@ class Description:
     """The place that describes it, for people."""
     named: str | None = field(default=None, compare=False)
     """The name under which a file or the environment has it."""
-    refusal: ConfigError | None = field(default=None, compare=False)
-    """Why it may not be made: its file is not trusted."""
+    untrusted: ConnectionFile | None = field(default=None, compare=False)
+    """The project's file that describes it, where that is not trusted."""
 
     def config(self) -> BackendConfig:
         """The settings, with secrets asked for now. ConfigError."""
-        if self.refusal is not None:
-            raise self.refusal
+        if (refusal := self.refusal()) is not None:
+            raise refusal
         return settings.build(self.kind.config_class, self.levels)
 
     def shown(self) -> BackendConfig:
         """The settings without their secrets, for lists: nothing is asked, run or read."""
         return settings.build(self.kind.config_class, self.levels, reveal=False)
+
+    def refusal(self) -> ConfigError | None:
+        """Why it may not be made: a file that is not trusted would get what only a trusted one does. None: it may."""
+        file = self.untrusted
+        if file is None:
+            return None
+        who = f"the connection {self.named!r}"
+        fields = settings.leaves(self.kind.config_class)
+        decided: set[str] = set()
+        for place, level in self.levels:
+            for setting, value in level.items():
+                if setting in decided or place == KEYWORD:
+                    continue
+                if place == ENVIRONMENT:
+                    # A cloned project names the host; the password in the environment was meant for another one.
+                    if fields[setting].secret:
+                        return file.refused(f"{who} would get {setting!r} from your environment")
+                elif secrets.is_source(value):
+                    return file.refused(f"{who} takes {setting!r} from {', '.join(map(repr, value))}")
+                elif fields[setting].metadata.get("trust"):
+                    return file.refused(f"{who} sets {setting!r}")
+            decided |= level.keys()
+        return None
 
     @property
     def asks(self) -> bool:
@@ -144,36 +167,9 @@ def _of_file(file: ConnectionFile, name: str) -> Description:
     kind = registry.load(backend)
     place = f"{file.path} [connections.{name}]"
     said = settings.canonical(kind.config_class, file.settings(name), place)
-    environment = _environment(kind)
     level = (place, _located(kind, said, file.path.parent))
-    return Description(
-        backend, kind, (level, *environment), str(file.path), name, _refusal(file, name, kind, said, environment)
-    )
-
-
-def _refusal(
-    file: ConnectionFile,
-    name: str,
-    kind: type[Backend],
-    said: Mapping[str, Any],
-    environment: tuple[settings.Level, ...],
-) -> ConfigError | None:
-    """Why a project's file that is not trusted may not have its way, if so."""
-    if file.trusted:
-        return None
-    for setting, value in said.items():
-        if secrets.is_source(value):
-            return file.untrusted(f"{setting!r} of the connection {name!r} uses {', '.join(map(repr, value))}")
-    fields = settings.leaves(kind.config_class)
-    for setting in said:
-        if fields[setting].metadata.get("trust"):
-            return file.untrusted(f"the connection {name!r} sets {setting!r}")
-    # A cloned project names the host; the password in the environment was meant for another one.
-    for _, level in environment:
-        for setting in level:
-            if fields[setting].secret and setting not in said:
-                return file.untrusted(f"the connection {name!r} would get {setting!r} from your environment")
-    return None
+    levels = (level, *_environment(kind))
+    return Description(backend, kind, levels, str(file.path), name, None if file.trusted else file)
 
 
 def _located(kind: type[Backend], said: dict[str, Any], folder: Path) -> dict[str, Any]:

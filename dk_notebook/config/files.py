@@ -41,7 +41,7 @@ class ConnectionFile:
             raise ConfigError(f"the connection {name!r} in {self.path} has no backend", hint='as backend = "duckdb"')
         return backend
 
-    def untrusted(self, what: str) -> ConfigError:
+    def refused(self, what: str) -> ConfigError:
         """The error of a file of a project that wants what only a trusted one gets."""
         return ConfigError(
             f"{what}, and {self.path} is not trusted, or has changed since",

@@ -129,7 +129,7 @@ def test_a_projects_file_gets_no_secret_before_it_is_trusted(project_file, proje
 def test_a_projects_file_cannot_send_the_environment_in_another_setting(project_file, monkeypatch):
     monkeypatch.setenv("SHOP_TOKEN", "hunter2")
     project_file('[connections.pg]\nbackend = "vault"\nhost = { env = "SHOP_TOKEN" }\n')
-    with pytest.raises(ConfigError, match=r"'host' of the connection 'pg' uses 'env'"):
+    with pytest.raises(ConfigError, match=r"the connection 'pg' takes 'host' from 'env'"):
         resolve("pg")
 
 
@@ -138,6 +138,12 @@ def test_a_projects_host_does_not_get_the_environments_password(project_file, mo
     project_file(PG)
     with pytest.raises(ConfigError, match="would get 'password' from your environment"):
         connect("pg")
+
+
+def test_a_password_that_the_user_gives_needs_no_trust(project_file, monkeypatch):
+    monkeypatch.setenv("VAULT_PASSWORD", "swordfish")
+    project_file(PG + 'password = { env = "HOME" }\n')
+    assert connect("pg", password="hunter2").location == "db/shop"
 
 
 def test_after_trust_the_secrets_count(project_file, monkeypatch):
