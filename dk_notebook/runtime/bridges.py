@@ -68,6 +68,14 @@ class iterate(Iterator[T]):  # noqa: N801 (called like a function)
     def __next__(self) -> T:
         if self._over:
             raise StopIteration
+        try:
+            return self._next()
+        except BaseException:
+            # Also for an interrupt a moment before or after the wait: its traceback keeps this object alive.
+            self.close()
+            raise
+
+    def _next(self) -> T:
         with interruptible():
             try:
                 if self._call is None:
