@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
-_PACKAGE = __name__.partition(".")[0]
+_FOLDER = str(Path(__file__).parent) + os.sep
 
 _given: ContextVar[Mapping[str, Any] | None] = ContextVar("dk_notebook_scope", default=None)
 
@@ -30,10 +32,6 @@ def calling_names() -> Mapping[str, Any]:
     if given is not None:
         return given
     frame = sys._getframe(1)
-    while frame.f_back is not None and _inside(frame.f_globals.get("__name__", "")):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_FOLDER):
         frame = frame.f_back
     return ChainMap(frame.f_locals, frame.f_globals)
-
-
-def _inside(module: str) -> bool:
-    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")

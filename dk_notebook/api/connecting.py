@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dk_notebook import connections as named
-from dk_notebook.config import trust as trusted
+from dk_notebook.config.trust import trust as trust_folder
 from dk_notebook.connections import Connection
 
 
@@ -76,4 +76,4 @@ def close(name: str | None = None) -> None:
 
 def trust(folder: str | Path | None = None) -> None:
     """Let the ``dk.toml`` of a folder (None: the one that is found from here) run commands and read secrets."""
-    trusted.trust(folder)
+    trust_folder(folder)

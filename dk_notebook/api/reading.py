@@ -107,7 +107,7 @@ def read_query(
 
     Examples
     --------
-    >>> import dk_notebook as dk
+    >>> import pandas as pd, dk_notebook as dk
     >>> dk.read_query("select 6 * 7 as answer")
        answer
     0      42
@@ -183,7 +183,7 @@ def read_table(
 
     Examples
     --------
-    >>> import dk_notebook as dk
+    >>> import pandas as pd, dk_notebook as dk
     >>> report = dk.write_table(pd.DataFrame({"n": [1, 2, 3]}), "numbers", "duckdb", mode="replace")
     >>> dk.read_table("numbers", "duckdb", where=[("n", ">=", 2)], order_by="-n")["n"].to_list()
     [3, 2]
@@ -221,7 +221,7 @@ def iter_query(
     Takes the parameters of `read_query`. The last frame may be shorter; an empty result is one empty frame. A slow
     consumer slows the store; leaving the loop early frees the connection. ``timeout`` spans all of it.
 
-    >>> import dk_notebook as dk
+    >>> import pandas as pd, dk_notebook as dk
     >>> [len(chunk) for chunk in dk.iter_query("from range(250)", chunk_rows=100)]
     [100, 100, 50]
     """

@@ -74,7 +74,7 @@ def write_table(
 
     Examples
     --------
-    >>> import dk_notebook as dk
+    >>> import pandas as pd, dk_notebook as dk
     >>> report = dk.write_table(pd.DataFrame({"city": ["Oslo", "Rome"]}), "cities", "duckdb", mode="replace")
     >>> report.rows, report.outcome
     (2, 'ok')
@@ -109,11 +109,12 @@ def plan_write(data: Any, table: str, connection: Target = None, **arguments: Un
 
     Changes nothing. Of an iterator it takes the first frame.
 
-    >>> import dk_notebook as dk
+    >>> import pandas as pd, dk_notebook as dk
     >>> print(dk.plan_write(pd.DataFrame({"n": [1], "city": ["Oslo"]}), "places", "duckdb"))
     fail places
       n     int64 -> BIGINT
       city  string -> VARCHAR
     CREATE TABLE "places" ("n" BIGINT, "city" VARCHAR)
+    INSERT INTO "places" ("n", "city") ...
     """
     return resolve(connection).plan_write(data, table, **arguments)
