@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dk_notebook.errors import ConversionError
-from dk_notebook.frames.rules import RULES, Attempt, Rule, by_halves, hint_for, reason_of, refused
+from dk_notebook.frames.rules import RULES, Attempt, Rule, follow, hint_for, reason_of, refused
 from dk_notebook.frames.types import kind
 
 Found = list[tuple[np.ndarray[Any, Any], str]]
@@ -82,6 +82,8 @@ def _array(array: Any, target: pa.DataType) -> tuple[Any, Found]:
         return array, []
     if pa.types.is_null(source) or array.null_count == len(array):
         return pa.nulls(len(array), target), []
+    if pa.types.is_string_view(source) or pa.types.is_binary_view(source):
+        array = array.cast(pa.large_string() if pa.types.is_string_view(source) else pa.large_binary())
     match kind(source), kind(target):
         case "dictionary", _:
             return _from_dictionary(array, target)
@@ -105,7 +107,7 @@ def _array(array: Any, target: pa.DataType) -> tuple[Any, Found]:
 
 
 def _by_rule(array: Any, target: pa.DataType, rule: Rule) -> tuple[Any, Found]:
-    outcome: Attempt = by_halves(rule, array, target)
+    outcome: Attempt = follow(rule, array, target)
     good = outcome.good
     if good is None:
         return outcome.values, []
@@ -128,7 +130,7 @@ def _from_dictionary(array: Any, target: pa.DataType) -> tuple[Any, Found]:
     else:
         labels, found = _array(array.dictionary, target)
     bad: Found = []
-    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = array.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
     for places, reason in found:
         rows = np.flatnonzero(np.isin(codes, places))
         bad += [(rows, reason)] if len(rows) else []

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dk_notebook.frames import decimals
+from dk_notebook.frames import decimals, fits
 from dk_notebook.frames.types import kind
 
 Pair = tuple[str, str]
@@ -33,19 +34,38 @@ class Rule:
     attempt: Callable[[Any, pa.DataType], Attempt]
     reason: str
     """Why a value does not fit; never the value."""
+    fits: Callable[[Any, pa.DataType], Any] | None = None
+    """Which values fit: asked where the attempt raises, so that many bad values do not take many attempts."""
 
 
-def by_halves(rule: Rule, array: Any, target: pa.DataType) -> Attempt:
-    """The rule on the whole array; where that raises, on its halves, down to the values that are to blame."""
+def follow(rule: Rule, array: Any, target: pa.DataType) -> Attempt:
+    """The rule on the whole array; where that raises, on the values that fit."""
     try:
         return rule.attempt(array, target)
     except ARROW_ERRORS:
+        if rule.fits is None:
+            return _by_halves(rule, array, target)
+    fits = rule.fits(array, target).fill_null(True)
+    kept = pc.if_else(fits, array, pa.scalar(None, array.type))
+    return _by_halves(rule, kept, target, fits.to_numpy(zero_copy_only=False))
+
+
+def _by_halves(rule: Rule, array: Any, target: pa.DataType, known: np.ndarray[Any, Any] | None = None) -> Attempt:
+    """The rule on the array, or on its halves, down to the values that are to blame; ``known``: those that are not."""
+    try:
+        # A half may be all NULL, of which no smallest or largest value is known.
+        missing = array.null_count == len(array)
+        outcome = Attempt(pa.nulls(len(array), target)) if missing else rule.attempt(array, target)
+    except ARROW_ERRORS:
         if len(array) == 1:
             return Attempt(pa.nulls(1, target), np.array([False]))
-    half = len(array) // 2
-    parts = [by_halves(rule, part, target) for part in (array.slice(0, half), array.slice(half))]
-    good = [np.ones(len(part.values), bool) if part.good is None else part.good for part in parts]
-    return Attempt(pa.concat_arrays([part.values for part in parts]), np.concatenate(good))
+        half = len(array) // 2
+        parts = [_by_halves(rule, part, target) for part in (array.slice(0, half), array.slice(half))]
+        good = [np.ones(len(part.values), bool) if part.good is None else part.good for part in parts]
+        outcome = Attempt(pa.concat_arrays([part.values for part in parts]), np.concatenate(good))
+    if known is None:
+        return outcome
+    return Attempt(outcome.values, known if outcome.good is None else known & outcome.good)
 
 
 def refused(source: pa.DataType, target: pa.DataType) -> bool:
@@ -130,20 +150,24 @@ def _agreeing_with(array: Any, back: Any) -> Attempt:
 
 def _float_to_decimal(array: Any, target: pa.DataType) -> Attempt:
     """By the shortest text that means this float, so that 1.1 is 1.10 and not 1.100000000000000088."""
-    return Attempt(array.cast(pa.string()).cast(target))
+    return _text_to_decimal(array.cast(pa.string()), target)
 
 
 def _decimal_to_float(array: Any, target: pa.DataType) -> Attempt:
     """Exact where the shortest text of the float is the same number."""
     near = decimals.to_float(array)
     result = near if target == pa.float64() else near.cast(target, safe=False)
-    good = np.ones(len(array), bool)
-    # Fifteen digits always survive in float64; the others are compared as text, where Python's decimals are exact.
-    texts = result.cast(pa.string()).to_pylist()
-    for row, (text, value) in enumerate(zip(texts, array.to_pylist(), strict=True)):
-        if value is not None and Decimal(text) != value:
-            good[row] = False
-    return Attempt(result, None if good.all() else good)
+    return Attempt(result, _saying(array.to_pylist(), result))
+
+
+def _saying(numbers: list[Decimal | None], floats: Any) -> np.ndarray[Any, Any] | None:
+    """Which floats are these numbers: by their shortest text, or to the last bit."""
+    good = np.ones(len(numbers), bool)
+    texts = floats.cast(pa.string()).to_pylist()
+    for row, (number, text, value) in enumerate(zip(numbers, texts, floats.to_pylist(), strict=True)):
+        if number is not None and Decimal(text) != number:
+            good[row] = math.isfinite(value) and number.is_finite() and Decimal(value) == number
+    return None if good.all() else good
 
 
 # --- from text: the whole text must be the value, in the form that this package writes ---------------------------
@@ -152,36 +176,65 @@ _PATTERNS = {
     "integer": r"^[+-]?[0-9]+$",
     "decimal": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$",
     "float": r"^([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[Nn]a[Nn]|[+-]?([Ii]nf|[Ii]nfinity))$",
+    "date": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    "timestamp": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}.*)?$",
     "time": r"^[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?$",
 }
 
 
-def _text_to_number(array: Any, target: pa.DataType) -> Attempt:
-    fits = pc.match_substring_regex(array, _PATTERNS[str(kind(target))]).fill_null(True)
-    good = fits.to_numpy(zero_copy_only=False)
-    if not good.all():
-        array = pc.if_else(fits, array, pa.scalar(None, array.type))
-    if kind(target) == "float":
-        plain = pc.replace_substring_regex(array, r"^\+", "").cast(pa.float64())
-        good = good & _exact_texts(array, plain)
-        outcome = _float_to_float(plain, target) if target != pa.float64() else Attempt(plain)
-        good = good if outcome.good is None else good & outcome.good
-        return Attempt(outcome.values, None if good.all() else good)
-    plain = pc.replace_substring_regex(array, r"^\+", "")
-    return Attempt(plain.cast(target), None if good.all() else good)
+def _matching(array: Any, target: pa.DataType) -> Any:
+    return pc.match_substring_regex(array, _PATTERNS[str(kind(target))])
+
+
+def _text_to_integer(array: Any, target: pa.DataType) -> Attempt:
+    if not pc.all(_matching(array, target)).as_py():
+        raise pa.ArrowInvalid("Arrow takes 0x1F too")
+    return Attempt(pc.replace_substring_regex(array, r"^\+", "").cast(target))
+
+
+def _text_to_decimal(array: Any, target: pa.DataType) -> Attempt:
+    if not pc.all(_matching(array, target)).as_py():
+        raise pa.ArrowInvalid("no decimal")
+    return Attempt(_without_exponents(array).cast(target))
+
+
+def _without_exponents(array: Any) -> Any:
+    """The numbers written out: Arrow counts the places of an exponent in 8 bits and takes 1e-300 for 0."""
+    long = pc.or_(pc.greater(pc.utf8_length(array), 100), pc.match_substring_regex(array, "[eE]"))
+    if not pc.any(long).as_py():
+        return array
+    texts = array.to_pylist()
+    for row in np.flatnonzero(long.fill_null(False).to_numpy(zero_copy_only=False)):
+        number = Decimal(texts[row])
+        if number and not -80 < number.adjusted() < 80:
+            raise pa.ArrowInvalid("beyond every decimal")
+        texts[row] = f"{number:f}".rstrip("0") if "." in f"{number:f}" else f"{number:f}" if number else "0"
+        if len(texts[row]) > 120:
+            raise pa.ArrowInvalid("more digits than every decimal has")
+    return pa.array(texts, pa.string())
+
+
+def _text_to_float(array: Any, target: pa.DataType) -> Attempt:
+    if not pc.all(_matching(array, target)).as_py():
+        raise pa.ArrowInvalid("no number")
+    plain = pc.replace_substring_regex(array, r"^\+", "").cast(pa.float64())
+    outcome = Attempt(plain) if target == pa.float64() else _float_to_float(plain, target)
+    good = _exact_texts(array, plain)
+    if outcome.good is not None:
+        good &= outcome.good
+    return Attempt(outcome.values, None if good.all() else good)
 
 
 def _exact_texts(texts: Any, floats: Any) -> np.ndarray[Any, Any]:
-    """Which texts mean the shortest text of their float; short ones do, unless they are far out."""
+    """Which texts say what their float says; all of up to 15 digits do, unless an exponent takes them far out."""
     good = np.ones(len(texts), bool)
     long = pc.or_(pc.greater(pc.utf8_length(texts), 15), pc.match_substring_regex(texts, "[eE]"))
-    for row in np.flatnonzero(long.fill_null(False).to_numpy(zero_copy_only=False)):
-        try:
-            number = Decimal(texts[row].as_py())
-        except InvalidOperation:
-            good[row] = False
-            continue
-        good[row] = not number.is_finite() or Decimal(repr(floats[row].as_py())) == number
+    rows = np.flatnonzero(long.fill_null(False).to_numpy(zero_copy_only=False))
+    if len(rows):
+        places = pa.array(rows)
+        numbers = [Decimal(text) for text in texts.take(places).to_pylist()]
+        saying = _saying(numbers, floats.take(places))
+        good[rows] = True if saying is None else saying
     return good
 
 
@@ -198,7 +251,7 @@ def _text_to_bool(array: Any, target: pa.DataType) -> Attempt:  # noqa: ARG001 (
 
 
 def _text_to_time(array: Any, target: pa.DataType) -> Attempt:
-    if not pc.all(pc.match_substring_regex(array, _PATTERNS["time"])).as_py():
+    if not pc.all(_matching(array, target)).as_py():
         raise pa.ArrowInvalid("no time")
     moments = pc.binary_join_element_wise(pa.scalar("1970-01-01"), array.cast(pa.string()), " ")
     return Attempt(moments.cast(pa.timestamp("ns")).cast(pa.time64("ns")).cast(target))
@@ -219,35 +272,39 @@ _LOST = "digits would be lost"
 _NUMBER = "the text is no number that fits exactly"
 
 RULES: dict[Pair, Rule] = {
-    ("integer", "integer"): Rule(_safe, "the number is too wide"),
+    ("integer", "integer"): Rule(_safe, "the number is too wide", fits.integers_in_integers),
     ("integer", "float"): Rule(_integer_to_float, _LOST),
-    ("integer", "decimal"): Rule(_integer_to_decimal, "the number is too wide"),
+    ("integer", "decimal"): Rule(_integer_to_decimal, "the number is too wide", fits.integers_in_decimals),
     ("integer", "boolean"): Rule(_number_to_bool, "neither 0 nor 1"),
     ("boolean", "integer"): Rule(_bool_to_number, ""),
-    ("float", "integer"): Rule(_safe, "not a whole number of that width"),
+    ("float", "integer"): Rule(_safe, "not a whole number of that width", fits.floats_in_integers),
     ("float", "float"): Rule(_float_to_float, _LOST),
-    ("float", "decimal"): Rule(_float_to_decimal, _LOST),
-    ("decimal", "decimal"): Rule(_safe, _LOST),
-    ("decimal", "integer"): Rule(_safe, "not a whole number of that width"),
+    ("float", "decimal"): Rule(_float_to_decimal, _LOST, fits.floats_in_decimals),
+    ("decimal", "decimal"): Rule(_safe, _LOST, fits.decimals_in_decimals),
+    ("decimal", "integer"): Rule(_safe, "not a whole number of that width", fits.decimals_in_integers),
     ("decimal", "float"): Rule(_decimal_to_float, _LOST),
     ("text", "text"): Rule(_safe, "too long"),
-    ("text", "integer"): Rule(_text_to_number, "the text is no whole number of that width"),
-    ("text", "float"): Rule(_text_to_number, _NUMBER),
-    ("text", "decimal"): Rule(_text_to_number, _NUMBER),
+    ("text", "integer"): Rule(_text_to_integer, "the text is no whole number of that width", _matching),
+    ("text", "float"): Rule(_text_to_float, _NUMBER, _matching),
+    ("text", "decimal"): Rule(_text_to_decimal, _NUMBER, _matching),
     ("text", "boolean"): Rule(_text_to_bool, "the text is neither true nor false"),
-    ("text", "date"): Rule(_safe, "the text is no date such as 2024-01-31"),
-    ("text", "time"): Rule(_text_to_time, "the text is no time such as 23:59:59 that fits exactly"),
+    ("text", "date"): Rule(_safe, "the text is no date such as 2024-01-31", _matching),
+    ("text", "time"): Rule(_text_to_time, "the text is no time such as 23:59:59 that fits exactly", _matching),
     ("text", "timestamp"): Rule(
-        _safe, "the text is no time such as 2024-01-31 23:59:59 (with its zone, if the type has one) that fits exactly"
+        _safe,
+        "the text is no time such as 2024-01-31 23:59:59 (with its zone, if the type has one) that fits exactly",
+        _matching,
     ),
     ("binary", "binary"): Rule(_agreeing, "another number of bytes"),
     ("date", "date"): Rule(_agreeing, "out of range"),
-    ("date", "timestamp"): Rule(_safe, "out of range"),
+    ("date", "timestamp"): Rule(_safe, "out of range", fits.dates_in_timestamps),
     ("timestamp", "date"): Rule(_agreeing, "not midnight"),
-    ("timestamp", "timestamp"): Rule(_safe, "finer, or further away, than the type reaches"),
-    ("time", "time"): Rule(_safe, "finer than the type"),
-    ("duration", "duration"): Rule(_safe, "finer, or longer, than the type reaches"),
-    ("duration", "interval"): Rule(_duration_to_interval, "longer than nanoseconds reach"),
+    ("timestamp", "timestamp"): Rule(_safe, "finer, or further away, than the type reaches", fits.ticks_in_ticks),
+    ("time", "time"): Rule(_safe, "finer than the type", fits.ticks_in_ticks),
+    ("duration", "duration"): Rule(_safe, "finer, or longer, than the type reaches", fits.ticks_in_ticks),
+    ("duration", "interval"): Rule(
+        _duration_to_interval, "longer than nanoseconds reach", fits.durations_in_nanoseconds
+    ),
 }
 """(kind, kind) -> rule. What is not here is refused: nothing becomes text, a date no number, bytes no text."""
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dk_notebook.frames import decimals, types
@@ -16,6 +16,8 @@ from dk_notebook.frames.pandas import from_arrow
 from dk_notebook.frames.shape import to_frame
 
 pytestmark = pytest.mark.unit
+
+SOME = settings(max_examples=50, deadline=None)
 
 
 def column(values, arrow, declared=None) -> pa.Table:
@@ -28,6 +30,7 @@ def test_stored_money_of_fifteen_digits_is_a_float():
     assert from_arrow(column(["1.10", None], pa.decimal128(15, 2), "stored"))["c"].tolist()[0] == 1.1
 
 
+@SOME
 @given(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(0, 15))
 def test_fifteen_digits_survive_there_and_back(unscaled, scale):
     value = Decimal(f"{unscaled}e-{scale}")
@@ -35,6 +38,7 @@ def test_fifteen_digits_survive_there_and_back(unscaled, scale):
     assert Decimal(repr(shown)) == value
 
 
+@SOME
 @given(st.lists(st.none() | st.integers(-(10**38) + 1, 10**38 - 1), min_size=1), st.integers(0, 38))
 def test_a_float_is_the_nearest_one(unscaled, scale):
     values = [None if number is None else Decimal(f"{number}e-{scale}") for number in unscaled]
@@ -116,6 +120,7 @@ def test_arrow_output_is_exact_unless_asked_otherwise():
     assert to_frame(table, FrameOptions(as_="arrow", decimals="string"))["c"].to_pylist() == ["9007199254740993"]
 
 
+@SOME
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=10))
 def test_without_padding_is_the_same_number(value):
     assert decimals.without_padding(value) == value

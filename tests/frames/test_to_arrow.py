@@ -235,7 +235,7 @@ def test_names_that_no_store_holds_are_errors(frame):
 
 @pytest.mark.parametrize("dtype", ["str", "object", "string[python]", "category", pd.ArrowDtype(pa.string())], ids=str)
 def test_nul_in_text_names_the_cell(dtype):
-    frame = pd.DataFrame({"c": pd.Series(["a", None, "b\0"], dtype=dtype)}, index=["x", "y", "z"])
+    frame = pd.DataFrame({"c": pd.Series(["a", None, "b\0"], dtype=dtype, index=["x", "y", "z"])})
     with pytest.raises(ConversionError, match=r"column 'c', row 2 \(label 'z'\)"):
         to_arrow(frame)
 
@@ -276,7 +276,7 @@ def test_a_level_with_a_column_s_name_is_an_error():
 
 @pytest.mark.parametrize("series", [s for s, _, _ in EXACT[:40]], ids=lambda s: str(s.dtype))
 def test_the_frame_is_left_as_it_was(series):
-    frame = pd.DataFrame({"c": series}, index=[f"r{row}" for row in range(len(series))][::-1])
+    frame = pd.DataFrame({"c": series}).set_axis([f"r{row}" for row in range(len(series))])
     before = frame.copy(deep=True)
     to_arrow(frame)
     pd.testing.assert_frame_equal(frame, before)
