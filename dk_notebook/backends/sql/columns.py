@@ -77,8 +77,7 @@ def _decimals(name: str, arrow: pa.DataType) -> Column:
 def _timestamps(name: str, arrow: pa.DataType) -> Column:
     unit = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[arrow.unit]
     zoned = arrow.tz is not None
-    sql = "TIMESTAMP WITH TIME ZONE" if zoned else "TIMESTAMP_NS" if unit == 1 else "TIMESTAMP"
-    return Column(name, "temporal", sql, Instants(max(unit, 1_000) if zoned else unit, zoned))
+    return Column(name, "temporal", _TIMESTAMPS[zoned, unit == 1], Instants(unit, zoned))
 
 
 def _times(name: str, arrow: pa.DataType) -> Column:
@@ -94,6 +93,13 @@ def _structs(name: str, arrow: pa.DataType) -> Column:
     return Column(name, "object", fields=tuple(Column.of(field.name, field.type) for field in arrow))
 
 
+# (with a zone, in nanoseconds) -> the type; only DuckDB has those of nanoseconds.
+_TIMESTAMPS: Final = {
+    (False, False): "TIMESTAMP",
+    (True, False): "TIMESTAMP WITH TIME ZONE",
+    (False, True): "TIMESTAMP_NS",
+    (True, True): "TIMESTAMPTZ_NS",
+}
 _DECLARED: Final[dict[str, Callable[[str], Column]]] = {
     "HUGEINT": lambda name: Column(name, "number", "HUGEINT", Integers.of_bits(128)),
     "UHUGEINT": lambda name: Column(name, "number", "UHUGEINT", Integers.of_bits(128, signed=False)),

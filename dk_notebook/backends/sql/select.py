@@ -189,7 +189,7 @@ class _Writer:
             return _FALSE
         text = patterns.write(operand, self.dialect.pattern) if op == "regex" else operand
         template: str = getattr(self.dialect, _TEXT_TEMPLATES[op])
-        return f"({template.format(x=self.operand(column, sql, collate=False), p=self.bound(text, 'TEXT'))})"
+        return f"({template.format(x=self.operand(column, sql), p=self.bound(text, 'TEXT'))})"
 
     def _any_item(self, column: Column, sql: str, op: str, operand: Any) -> str:
         item, source, value = self._items(column, sql)
@@ -211,11 +211,11 @@ class _Writer:
         """Whether the value is there. NaN is above infinity in SQL, and missing here."""
         return f"{sql} <= CAST('Infinity' AS {column.type})" if column.nan else f"{sql} IS NOT NULL"
 
-    def operand(self, column: Column, sql: str, *, collate: bool = True) -> str:
+    def operand(self, column: Column, sql: str) -> str:
         """The column as it is compared."""
         if column.kind == "other":
             sql = f"CAST({sql} AS TEXT)"
-        return sql + self.dialect.collate if collate and column.kind in ("text", "other") else sql
+        return sql + self.dialect.collate if column.kind in ("text", "other") else sql
 
     def bound(self, value: Any, sql_type: str) -> str:
         """A placeholder for ``value``, cast to its type."""
