@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from dk_notebook import connections
 from dk_notebook.api.reading import Target
+from dk_notebook.connections import connections as known_connections
 from dk_notebook.connections import resolve
 from dk_notebook.methods import Params, Query
 from dk_notebook.runtime import operations
@@ -79,5 +79,5 @@ def show_versions() -> pd.DataFrame:
             rows.append((package, importlib.metadata.version(package)))
         except importlib.metadata.PackageNotFoundError:
             rows.append((package, "not installed"))
-    rows += [(f"connection {row['name']}", row["backend"]) for row in connections.connections() if row["open"]]
+    rows += [(f"connection {row['name']}", row["backend"]) for row in known_connections() if row["open"]]
     return pd.DataFrame(rows, columns=["component", "version"])
