@@ -36,8 +36,7 @@ def unload(shell: Any) -> None:
         for kind, names in magics.magics.items():
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
-    if not _loaded:
-        tracebacks.restore()
+    tracebacks.restore(shell, last=not _loaded)
 
 
 def _magics(shell: Any, under: UnderTheCell) -> list[Magics]:

@@ -1,7 +1,11 @@
-"""Short tracebacks: the cell's line and the store's words, not forty lines of drivers and threads."""
+"""Short tracebacks: the cell's line and the store's words, not forty lines of drivers and threads.
+
+``%xmode Verbose`` brings the long ones back; ``%tb`` then shows that of the last error.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import linecache
 from collections.abc import Iterator
@@ -16,10 +20,11 @@ from dk_notebook.errors import DkError
 
 _OURS = str(Path(errors.__file__).parent)
 _IPYTHON = str(Path(IPython.__file__).parent)
+_STOPS = (KeyboardInterrupt, asyncio.CancelledError)
 
 
 def shorten(shell: Any) -> None:
-    """Have ``shell`` show our errors shortly. ``%xmode Verbose`` brings the full traceback back, ``%tb`` shows it."""
+    """Have ``shell`` show our errors, and the stop of a call of ours, in few lines."""
 
     def render(error: DkError) -> list[str]:
         tables = shell.InteractiveTB
@@ -27,26 +32,43 @@ def shorten(shell: Any) -> None:
             full: list[str] = tables.structured_traceback(type(error), error, error.__traceback__, tb_offset=1)
             return full
         # A copy has no cause: the driver's error, which ours repeats in the user's words.
-        short: list[str] = tables.structured_traceback(type(error), copy.copy(error), own_lines(error), tb_offset=0)
+        own = own_lines(error.__traceback__)
+        short: list[str] = tables.structured_traceback(type(error), copy.copy(error), own, tb_offset=0)
         return short
 
     # The hook of IPython for errors that draw themselves; on the class, so that read_query in a plain cell has it too.
     DkError._render_traceback_ = render  # type: ignore[attr-defined]
+    # There is one such hook: a user's own stays.
+    if not shell.custom_exceptions:
+        shell.set_custom_exc(_STOPS, _show_stop)
 
 
-def restore() -> None:
-    """Leave our errors to IPython again."""
-    if hasattr(DkError, "_render_traceback_"):
+def restore(shell: Any, *, last: bool) -> None:
+    """Leave the errors to ``shell`` again; ``last``: no other shell shows them shortly."""
+    if shell.custom_exceptions == _STOPS:
+        shell.set_custom_exc((), None)
+    if last and hasattr(DkError, "_render_traceback_"):
         del DkError._render_traceback_
 
 
-def own_lines(error: BaseException) -> TracebackType | None:
+def _show_stop(
+    shell: Any, kind: type[BaseException], error: BaseException, traceback: TracebackType, tb_offset: int | None = None
+) -> None:
+    """Show the stop button's exception; without our own lines, where it went through any."""
+    ours = any(step.tb_frame.f_code.co_filename.startswith(_OURS) for step in _steps(traceback))
+    if ours and shell.InteractiveTB.mode != "Verbose":
+        shell.showtraceback((kind, kind(*error.args), own_lines(traceback)), tb_offset=0)
+    else:
+        shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
+
+
+def own_lines(traceback: TracebackType | None) -> TracebackType | None:
     """The part of the traceback that the user wrote: from the cell to the call into this package.
 
     None for a magic that is all of its cell: the message shows the statement, with its caret.
     """
     kept: list[TracebackType] = []
-    for step in _steps(error.__traceback__):
+    for step in _steps(traceback):
         code = step.tb_frame.f_code
         if code.co_filename.startswith(_OURS):
             break

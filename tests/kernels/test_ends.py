@@ -11,8 +11,8 @@ from tests.kernels.test_interrupts import LONG
 
 pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
 
-GONE_WITHIN = 1.5
-"""Seconds from the button to the end of the process."""
+GONE_WITHIN = 3.0
+"""Seconds from the button to the end of the process: 0.4 to 1.1 when nothing else runs on the machine."""
 
 RUNNING = {
     "nothing": "print('running')",
