@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
 
 import pytest
 
@@ -42,7 +43,7 @@ for frame in dk.iter_query("from range(100000000000)", chunk_rows=10_000):
     pass
 """,
     "a write": WRITING,
-    "several threads' worth of calls": f"""
+    "several calls in a row": f"""
 print("running")
 [dk.read_query(query) for query in [{LONG!r}] * 3]
 """,
@@ -88,16 +89,51 @@ def leases_in_use(kernel: Kernel) -> int:
     return in_use
 
 
+@dataclass(frozen=True)
+class Stop:
+    """A cell that was stopped, and the kernel right after it."""
+
+    outcome: Outcome
+    seconds: float
+    answer: int
+    """What the next cell read; 42."""
+    in_use: int
+
+
+@pytest.fixture(scope="module")
+def stops() -> dict[str, Stop]:
+    """Each place is stopped once, for all tests that look at what happened."""
+    return {}
+
+
+@pytest.fixture
+def stop(kernel: Kernel, stops: dict[str, Stop], place: str) -> Stop:
+    if place not in stops:
+        outcome, seconds = stopped(kernel, (CELLS | AWAITED)[place])
+        answer = kernel.json("int(dk.read_query('select 42 as a')['a'][0])")
+        stops[place] = Stop(outcome, seconds, answer, leases_in_use(kernel))
+    return stops[place]
+
+
 @pytest.mark.parametrize("place", CELLS)
-def test_stop_raises_keyboard_interrupt_at_once(kernel: Kernel, place: str) -> None:
-    outcome, seconds = stopped(kernel, CELLS[place])
-    assert (outcome.error, seconds < WITHIN) == ("KeyboardInterrupt", True), (seconds, outcome)
+def test_stop_raises_keyboard_interrupt_at_once(stop: Stop, place: str) -> None:
+    assert (stop.outcome.error, stop.seconds < WITHIN) == ("KeyboardInterrupt", True), stop
 
 
 @pytest.mark.parametrize("place", AWAITED)
-def test_stop_cancels_what_is_awaited_at_once(kernel: Kernel, place: str) -> None:
-    outcome, seconds = stopped(kernel, AWAITED[place])
-    assert (outcome.error, seconds < WITHIN) == ("CancelledError", True), (seconds, outcome)
+def test_stop_cancels_what_is_awaited_at_once(stop: Stop, place: str) -> None:
+    assert (stop.outcome.error, stop.seconds < WITHIN) == ("CancelledError", True), stop
+
+
+@pytest.mark.parametrize("place", CELLS | AWAITED)
+def test_after_a_stop_the_next_cell_works_and_the_pool_is_whole(stop: Stop, place: str) -> None:
+    assert (stop.answer, stop.in_use) == (42, 0)
+
+
+@pytest.mark.parametrize("place", CELLS | AWAITED)
+def test_a_stop_shows_few_lines(stop: Stop, place: str) -> None:
+    assert "dk_notebook/" not in stop.outcome.traceback
+    assert len(stop.outcome.traceback.splitlines()) < 15
 
 
 def test_stop_ends_asyncio_run_in_a_thread_of_the_cell(kernel: Kernel) -> None:
@@ -116,20 +152,6 @@ pool.shutdown()
 """
     outcome, seconds = stopped(kernel, code)
     assert (outcome.stdout, seconds < WITHIN) == ("running\n1 QueryError\n", True), (seconds, outcome)
-
-
-@pytest.mark.parametrize("place", CELLS | AWAITED)
-def test_after_a_stop_the_next_cell_works_and_the_pool_is_whole(kernel: Kernel, place: str) -> None:
-    stopped(kernel, (CELLS | AWAITED)[place], after=0.1)
-    assert kernel.json("int(dk.read_query('select 42 as a')['a'][0])") == 42
-    assert leases_in_use(kernel) == 0
-
-
-@pytest.mark.parametrize("place", ["a plain cell", "a cell magic", "an awaited read", "iter_query"])
-def test_a_stop_shows_few_lines(kernel: Kernel, place: str) -> None:
-    outcome, _ = stopped(kernel, (CELLS | AWAITED)[place])
-    assert "dk_notebook/" not in outcome.traceback
-    assert len(outcome.traceback.splitlines()) < 12
 
 
 def test_a_stopped_query_keeps_no_processor_busy(kernel: Kernel) -> None:
