@@ -37,11 +37,6 @@ def scalar(value: Any) -> Any:
     return _pandas_scalar(_numpy_scalar(value))
 
 
-def is_missing(value: Any) -> bool:
-    """Whether ``value`` stands for no value: None, NaN, NaT, NA."""
-    return scalar(value) is None
-
-
 def members(values: Any) -> list[Any] | None:
     """The elements of a list-like value, each a `scalar`; None when ``values`` is not list-like.
 

@@ -21,6 +21,7 @@ from dk_notebook.backends.sql.columns import Column, columns_of
 from dk_notebook.backends.sql.dialects import DUCKDB
 from dk_notebook.backends.sql.select import select
 from dk_notebook.records.filters import And, Compare, Condition, Field, Not, Or, Sort, matches, sort_key
+from dk_notebook.records.kinds import exact
 from dk_notebook.records.query import Query
 
 pytestmark = pytest.mark.duckdb
@@ -118,15 +119,21 @@ TIMES = st.one_of(MOMENTS, MOMENTS.map(lambda moment: moment.replace(tzinfo=UTC)
 OPERANDS = st.one_of(NUMBERS, TEXT, ISO, UUIDS, st.booleans(), st.binary(max_size=2))
 # Times are compared to text column by column in Python alone; SQL refuses it (a test of its own).
 TEXTUAL = ("name", "uid", "label", "words", "place", "place.city")
+NUMERIC = ("tiny", "big", "unsigned", "huge", "real", "double", "money", "wide")
+TEMPORAL = ("day", "moment", "second", "fine", "zoned", "zoned_fine")
 PATTERNS = st.sampled_from(
     ["a", "^a", "a$", r"\d", r"\W", "[^a]", "a.b", "(a|é)+$", "(?i)SS", r"[\s_]", "", "é?9", "A{2,3}"]
 )
 
-# Operands that a cell may equal, so that comparisons are not all of different kinds.
+# Operands that a cell may equal or almost equal, so that comparisons are not all of different kinds.
+NEAR = st.one_of(st.sampled_from([0.5, 1.5, -0.5, 1.0, Decimal("1.239"), 2**53 + 1]), NUMBERS)
+MOMENTS_NEAR = st.one_of(FINE, MOMENTS, DAYS, ISO)
 LIKE_CELLS: dict[str, st.SearchStrategy[Any]] = {
     **{name: cell.filter(lambda value: value == value) for name, cell in CELLS.items()},
+    **{name: CELLS[name].filter(lambda value: value == value) | NEAR for name in NUMERIC},
+    **{name: CELLS[name] | MOMENTS_NEAR for name in TEMPORAL},
     **dict.fromkeys(["words", "place", "place.city"], TEXT),
-    **dict.fromkeys(["numbers", "deep", "pair", "place.spot.x"], NUMBERS),
+    **dict.fromkeys(["numbers", "deep", "pair", "place.spot.x"], NEAR),
 }
 
 
@@ -193,6 +200,8 @@ def plain_cell(name: str, value: Any) -> Any:
     """A cell as DuckDB takes it: text is cast there, without a loss on the way."""
     if value is None or isinstance(value, (list, dict, bytes, bool)):
         return value
+    if name.startswith("zoned") and value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
     return repr(value) if isinstance(value, float) else str(value)
 
 
@@ -248,3 +257,63 @@ def test_the_order_is_that_of_python(table: Table, case: tuple[list[dict[str, An
     documents = table.fill(rows)
     expected = [sorted(documents, key=lambda key: sort_key(order, documents[key], key)) for order in orders]
     assert [table.keys(Query(order=order)) for order in orders] == expected
+
+
+AROUND: dict[str, tuple[list[Any], list[Any]]] = {
+    # column kind -> (cells, of which each column takes those that it can hold; operands at and between them)
+    **dict.fromkeys(
+        NUMERIC,
+        (
+            [-2, -1, 0, 1, 2, 127, 2**53, 2**53 + 1, 2**63 - 1, 2**64 - 1, 2**127 - 1],
+            [
+                -3,
+                -1.5,
+                -1,
+                -0.5,
+                0,
+                0.5,
+                1,
+                Decimal("1.001"),
+                127,
+                128,
+                2.0**53,
+                2**53 + 1,
+                2.0**63,
+                2**64,
+                2**127,
+                1e300,
+            ],
+        ),
+    ),
+    **dict.fromkeys(
+        TEMPORAL,
+        (
+            [datetime(1969, 12, 31), datetime(1970, 1, 1), datetime(2024, 1, 2), datetime(2024, 1, 3)],
+            [
+                date(1970, 1, 1),
+                datetime(1969, 12, 31, 23, 59, 59, 999_999),
+                pd.Timestamp("1969-12-31 00:00:00.000000001"),
+                pd.Timestamp("2024-01-02 23:59:59.999999999"),
+                datetime(1, 1, 1),
+                "9999-12-31T23:59:59.999999999",
+                "2024-01-03T09:00:00+09:00",
+            ],
+        ),
+    ),
+}
+
+
+def fits(column: Column, cell: Any) -> bool:
+    """Whether a column holds the cell exactly."""
+    return column.grid is not None and column.grid.place(exact(cell)).side == 0
+
+
+@pytest.mark.parametrize("name", AROUND)
+@pytest.mark.parametrize("op", ["=", "!=", "<", "<=", ">", ">="])
+def test_operands_between_the_values_of_a_column_compare_exactly(table: Table, name: str, op: str) -> None:
+    cells, operands = AROUND[name]
+    column = next(column for column in table.columns if column.name == name)
+    documents = table.fill([{name: cell} for cell in cells if fits(column, cell)])
+    wanted = [Compare(name, op, operand) for operand in operands]
+    found = [sorted(table.keys(Query(condition))) for condition in wanted]
+    assert found == [[key for key in documents if matches(condition, documents[key])] for condition in wanted]
