@@ -244,7 +244,7 @@ def test_extremes_come_back(shop: dk.Connection) -> None:
             "price": [Decimal("1.10"), Decimal("-99999999999999999.99"), None],
             "day": [dt.date(1, 1, 1), dt.date(9999, 12, 31), None],
             "at": pd.to_datetime(["2024-01-02 03:04:05.678901", "1969-12-31", None], format="ISO8601"),
-            "zoned": pd.to_datetime(["2024-07-01 12:00", None, None]).tz_localize("Europe/Berlin"),
+            "zoned": pd.to_datetime(["2024-07-01 12:00", None, None]).tz_localize("Europe/Berlin").as_unit("us"),
             "ok": pd.array([True, False, None], "boolean"),
             "raw": [b"\x00\xff", b"", None],
         }
