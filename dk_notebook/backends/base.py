@@ -95,7 +95,7 @@ class TableQuery:
     """Rows of one table, chosen without the store's language."""
 
     table: str
-    """As api.md spells it: ``t``, ``schema.t``, an index, a prefix. Exact case, not quoted."""
+    """``t``, ``schema.t``, an index, a prefix. Exact case, not quoted."""
     query: Query = field(default_factory=Query)
     """Conditions, order, limit and columns (``select``)."""
     partitions: int = 1
@@ -207,7 +207,7 @@ class Session(ABC):
 
     @abstractmethod
     async def scan(self, query: TableQuery | Native, *, batch_rows: int | None = None) -> ArrowStream:
-        """The result of a query, its columns' types as the store declares them (types.md), before the first row.
+        """The result of a query, its columns' types as the store declares them, before the first row.
 
         ``batch_rows``: about that many rows a batch, in bounded memory; None: whatever is fastest for reading all.
         Raises QueryError (NotFound, MissingParameter) before it returns wherever the store tells that early; a

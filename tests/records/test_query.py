@@ -1,4 +1,4 @@
-"""Queries are values: each method gives a new one, and api.md's spellings make the same ones."""
+"""Queries are values: each method gives a new one, and every spelling of the same query makes the same one."""
 
 from __future__ import annotations
 
