@@ -9,7 +9,7 @@ Importing registers ``df.dk``; it reads no file, opens nothing and starts no thr
 from typing import Any
 
 from dk_notebook.accessor import FrameAccessor as FrameAccessor
-from dk_notebook.api.connecting import close, connect, connections, status, trust, use
+from dk_notebook.api.connecting import connections, status, trust
 from dk_notebook.api.looking import aexecute, cancel, columns, execute, explain, running, show_versions, tables
 from dk_notebook.api.reading import (
     aiter_query,
@@ -23,7 +23,7 @@ from dk_notebook.api.reading import (
 )
 from dk_notebook.api.writing import awrite_table, plan_write, write_table
 from dk_notebook.backends.base import WritePlan, WriteReport
-from dk_notebook.connections import Connection
+from dk_notebook.connections import Connection, close, connect, use
 from dk_notebook.errors import (
     BlockingCallInLoop,
     ConfigError,

@@ -31,10 +31,34 @@ def connect(
     replace: bool = False,
     **settings: Any,
 ) -> Connection:
-    """An open, checked connection: ``target`` is a URL or a name; without it, ``settings`` or the default one.
+    """An open, checked connection: the same settings again give the same pool, in whatever cell, however often.
 
-    The same settings again give the same pool. ConfigError: an unknown name or setting, a name that other settings
-    have (unless ``replace``). ConnectionFailed, at once, when the store cannot be used.
+    Parameters
+    ----------
+    target
+        A URL (``duckdb:///shop.duckdb``, ``postgresql://ann@db/shop``), or a name from a connection file or the
+        environment; None: the default connection, or the one that ``settings`` describe.
+    name
+        How to call it from now on.
+    backend
+        Which kind of store ``settings`` are for, where no URL says so.
+    replace
+        Take ``name`` from other settings that have it.
+    settings
+        The backend's settings; they win over the URL's and the file's.
+
+    Raises
+    ------
+    ConfigError
+        A setting, name or file that cannot be used; names the nearest known one.
+    ConnectionFailed
+        The store refused, or is not there: at once, in one attempt.
+
+    Examples
+    --------
+    >>> import dk_notebook as dk
+    >>> dk.connect("duckdb://").name
+    'duckdb'
     """
     if target is None and backend is None:
         target, name = _target(name, settings)
