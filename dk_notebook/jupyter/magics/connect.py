@@ -7,7 +7,8 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
-from dk_notebook.api.connecting import connect, connections
+from dk_notebook.api.connecting import connections
+from dk_notebook.connections import connect
 from dk_notebook.jupyter.magics.flags import Flags
 from dk_notebook.jupyter.magics.secrets import asked_password, refuse_password
 
