@@ -65,7 +65,9 @@ def floats_in_decimals(array: Any, target: pa.DataType) -> Any:
         return small
     # Below 2**50 units of the last place, rounding to that place is exact; above, the cast itself will tell.
     large = pc.greater(pc.abs(wide), 2.0**50 / 10**target.scale)
-    return pc.and_(small, pc.or_(large, pc.equal(pc.round(wide, ndigits=target.scale), wide)))
+    # The round of a number near the largest float overflows, which is an error for the whole array.
+    near = pc.if_else(small, wide, 0.0)
+    return pc.and_(small, pc.or_(large, pc.equal(pc.round(near, ndigits=target.scale), near)))
 
 
 def decimals_in_decimals(array: Any, target: pa.DataType) -> Any:

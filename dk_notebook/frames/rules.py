@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -160,7 +160,7 @@ def _decimal_to_float(array: Any, target: pa.DataType) -> Attempt:
     return Attempt(result, _saying(array.to_pylist(), result))
 
 
-def _saying(numbers: list[Decimal | None], floats: Any) -> np.ndarray[Any, Any] | None:
+def _saying(numbers: Sequence[Decimal | None], floats: Any) -> np.ndarray[Any, Any] | None:
     """Which floats are these numbers: by their shortest text, or to the last bit."""
     good = np.ones(len(numbers), bool)
     texts = floats.cast(pa.string()).to_pylist()
