@@ -1,7 +1,8 @@
 """Decimals: what a column becomes, decided by how it was declared, and the ways there.
 
-Exact decimals in pandas cannot be plotted or multiplied by a float; rounding stored money is a crime. types.md,
-"Decimals", holds the rule.
+Exact decimals in pandas cannot be plotted or multiplied by a float, and stored money must not be rounded. So the
+declaration decides: stored with at most 15 digits, float64 carries every value; stored wider, they stay decimals;
+computed, they are float64, with a warning where a whole number is beyond 2**53.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DataFrames and Arrow tables, both ways, exactly: the caller's side of types.md."""
+"""DataFrames and Arrow tables, both ways, exactly: the caller's side of the type table."""
 
 from __future__ import annotations
 

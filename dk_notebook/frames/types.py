@@ -167,4 +167,4 @@ ARROW_TO_PANDAS: tuple[Row, ...] = (
     Row(pa.list_(pa.float32()), "list<item: float>[pyarrow]"),
     Row(pa.null(), "object"),
 )
-"""types.md's table from Arrow to pandas with the default options, as data: the tests and the documentation use it."""
+"""The table from Arrow to pandas with the default options, as data: the tests and the documentation use it."""

@@ -1,4 +1,4 @@
-"""Columns of every type of types.md, as data: each is written to a store and read back."""
+"""Columns of every type, as data: each is written to a store and read back."""
 
 from __future__ import annotations
 
@@ -92,4 +92,4 @@ SAMPLES: tuple[Sample, ...] = (
     Sample("map", pa.map_(pa.string(), pa.int64()), [[("a", 1)], [], None]),
     Sample("nothing", pa.null(), [None, None], back=pa.string()),
 )
-"""One a row of types.md's table from Arrow to the stores."""
+"""One a row of the table from Arrow to the stores."""

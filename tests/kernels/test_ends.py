@@ -1,4 +1,4 @@
-"""Restart, shutdown, exit, kill and fork with live pools and running queries (faults.md I5, I6, I7), on DuckDB."""
+"""Restart, shutdown, exit, kill and fork with live pools and running queries, on DuckDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stop button, in every place where a call can be waited for (faults.md I1, I3, I4), on DuckDB."""
+"""The stop button, in every place where a call can be waited for, on DuckDB."""
 
 from __future__ import annotations
 
