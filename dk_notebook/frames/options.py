@@ -31,7 +31,7 @@ class FrameOptions:
     dtypes: Mapping[str, Any] | None = None
     """Column -> the dtype it is cast to after reading, exactly."""
     dtype_backend: DtypeBackend | None = None
-    """None: the faithful dtypes of `types`; else as in pandas. With ``"numpy"`` alone a NULL changes the dtype, as it does there."""
+    """None: the faithful dtypes of `types`; else as in pandas, where with ``"numpy"`` a NULL changes the dtype."""
     decimals: Decimals = "auto"
     json: Json = "parse"
     as_: As = "pandas"
