@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from dk_notebook.runtime.thread import SLICE, Call, interruptible
+from dk_notebook.runtime.interrupts import Bell
+from dk_notebook.runtime.thread import Call, run
 
 T = TypeVar("T")
-
-
-class _End:
-    """The last thing that an iteration hands over: why it ended."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
 
 
 class _Items(Generic[T]):
     """The side of the loop: one task owns the async iterator, so that it begins, goes on and ends in one context."""
 
     def __init__(self, source: AsyncIterator[T], buffer: int) -> None:
-        self._source = source
-        self.ready: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+        self.source = source
+        self.ready: deque[T] = deque()
         self.room = asyncio.Semaphore(buffer)
+        self.bell: Bell | None = None
 
     async def produce(self) -> None:
-        error: BaseException | None = None
         try:
             await self.room.acquire()
-            async for item in self._source:
-                self.ready.put(item)
+            async for item in self.source:
+                self.ready.append(item)
                 del item  # the consumer alone decides how long it lives
+                if self.bell is not None:
+                    self.bell.ring()
                 await self.room.acquire()
-        except BaseException as raised:
-            error = raised
-            raise
         finally:
-            try:
-                if isinstance(self._source, AsyncGenerator):
-                    await self._source.aclose()
-            finally:
-                self.ready.put(_End(error))
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the source, where it can be closed."""
+        aclose = getattr(self.source, "aclose", None)
+        if aclose is not None:
+            await aclose()
 
 
 class iterate(Iterator[T]):  # noqa: N801 (called like a function)
@@ -57,10 +51,9 @@ class iterate(Iterator[T]):  # noqa: N801 (called like a function)
     """
 
     def __init__(self, source: AsyncIterator[T], *, buffer: int = 2) -> None:
+        self._over = False
         self._items = _Items(source, buffer)
         self._call: Call[None] | None = None
-        self._over = False
-        self._source = source
 
     def __iter__(self) -> Self:
         return self
@@ -76,31 +69,17 @@ class iterate(Iterator[T]):  # noqa: N801 (called like a function)
             raise
 
     def _next(self) -> T:
-        with interruptible():
-            try:
-                if self._call is None:
-                    self._call = Call(self._items.produce(), name="iterating")
-                    self._call.start()
-                item = self._taken(self._call)
-            except BaseException:
-                self._over = True
-                if self._call is not None:
-                    self._call.stop()
-                raise
-        if not isinstance(item, _End):
-            self._call.loop.call_soon_threadsafe(self._items.room.release)
-            return item
+        items, call = self._items, self._call
+        if call is None:
+            call = self._call = Call(items.produce(), name="iterating")
+            items.bell = call.bell
+        call.wait(lambda: bool(items.ready) or call.done)
+        if items.ready:
+            call.post(items.room.release)
+            return items.ready.popleft()
         self._over = True
-        self._call.wait(self._call.done)
-        self._call.result()
+        call.result()
         raise StopIteration
-
-    def _taken(self, call: Call[None]) -> T | _End:
-        while True:
-            try:
-                return self._items.ready.get(timeout=SLICE)
-            except queue.Empty:
-                call.look()
 
     def close(self) -> None:
         """End early: the source is closed before this returns."""
@@ -108,8 +87,9 @@ class iterate(Iterator[T]):  # noqa: N801 (called like a function)
             return
         self._over = True
         if self._call is not None:
-            with interruptible():
-                self._call.stop()
+            self._call.stop()
+        elif not isinstance(self._items.source, AsyncGenerator):  # one that has not begun holds nothing
+            run(self._items.close())
 
     def __enter__(self) -> Self:
         return self
@@ -131,8 +111,8 @@ class enter(Generic[T]):  # noqa: N801 (called like a function)
 
     def __init__(self, manager: AbstractAsyncContextManager[T, bool | None]) -> None:
         self._manager = manager
-        self._call: Call[bool] = Call(self._hold(), name="entering")
-        self._entered = threading.Event()
+        self._call: Call[bool] | None = None
+        self._entered = False
         self._value: Any = None
         self._leave: asyncio.Future[BaseException | None] | None = None
 
@@ -141,38 +121,32 @@ class enter(Generic[T]):  # noqa: N801 (called like a function)
         thrown: BaseException | None = None
         self._leave = asyncio.get_running_loop().create_future()
         async with self._manager as self._value:
-            self._entered.set()
+            self._entered = True
+            if self._call is not None:
+                self._call.bell.ring()
             thrown = await self._leave
             if thrown is not None:
                 raise thrown
         return thrown is not None
 
     def __enter__(self) -> T:
-        with interruptible():
-            try:
-                self._call.start()
-                while not self._entered.wait(0 if self._call.done.is_set() else SLICE):
-                    if self._call.done.is_set():
-                        self._call.result()
-                    self._call.look()
-            except BaseException:
-                self._call.stop()
-                raise
+        call = self._call = Call(self._hold(), name="entering")
+        call.wait(lambda: self._entered or call.done)
+        if not self._entered:
+            call.result()
         value: T = self._value
         return value
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        with interruptible():
-            try:
-                self._call.loop.call_soon_threadsafe(self._go, error)
-                self._call.wait(self._call.done)
-            except BaseException:
-                self._call.stop()
-                raise
+        call = self._call
+        if call is None:
+            raise RuntimeError("left without having been entered")
+        call.post(self._go, error)
+        call.wait(lambda: call.done)
         try:
-            return self._call.result()
+            return call.result()
         except BaseException as raised:
             if raised is error:
                 return False  # Python raises it again, with its own traceback

@@ -37,7 +37,8 @@ class Leases:
         self.timeout = timeout
         self.waiting = 0
         self._slots = asyncio.Semaphore(max_size)
-        self._holders: dict[Operation, float] = {}
+        # In the order in which they began. An operation may hold several.
+        self._holders: dict[object, tuple[float, Operation]] = {}
 
     @property
     def in_use(self) -> int:
@@ -48,11 +49,12 @@ class Leases:
     async def lease(self, operation: Operation) -> AsyncIterator[None]:
         """One lease for the time of the block."""
         await self._acquire()
-        self._holders[operation] = time.monotonic()
+        lease = object()
+        self._holders[lease] = time.monotonic(), operation
         try:
             yield
         finally:
-            del self._holders[operation]
+            del self._holders[lease]
             self._slots.release()
 
     async def _acquire(self) -> None:
@@ -71,10 +73,10 @@ class Leases:
             self.waiting -= 1
 
     def _exhausted(self) -> PoolTimeout:
-        oldest = min(self._holders, key=self._holders.__getitem__, default=None)
         holder = ""
-        if oldest is not None:
-            holder = f"; the oldest, {oldest.label!r}, for {time.monotonic() - self._holders[oldest]:.1f} s"
+        for since, oldest in self._holders.values():
+            holder = f"; the oldest, {oldest.label!r}, for {time.monotonic() - since:.1f} s"
+            break
         return PoolTimeout(
             f"no connection became free within {self.timeout:g} s: {self.in_use} of {self.max_size} in use, "
             f"{self.waiting} waiting{holder}",

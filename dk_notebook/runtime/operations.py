@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Self
 
@@ -14,6 +15,11 @@ from dk_notebook.errors import DeadlineExceeded, QueryError
 
 TICK = 0.2
 """Seconds between two wake-ups of a user's own loop while an operation is in flight on it."""
+
+DEADLINE_GRACE = 0.4
+"""Seconds that work gets to end after its deadline, before it is cut off."""
+CANCEL_GRACE = 1.0
+"""Seconds that work gets to end after `cancel`, before it is cut off."""
 
 watchers: ContextVar[list[Operation] | None] = ContextVar("dk_notebook_watchers", default=None)
 """Where a bridge to another thread collects the operations that it waits for, to draw and to abort them."""
@@ -51,7 +57,8 @@ class Operation:
         self._draw = draw
         self._drawn_here = False
         self._cancelled = False
-        self._scope: tuple[asyncio.AbstractEventLoop, asyncio.Timeout] | None = None
+        self._aborted = False
+        self._steps: dict[asyncio.Timeout, _Step] = {}
         self._aborts: list[Callable[[], None]] = []
 
     @property
@@ -87,25 +94,31 @@ class Operation:
     async def step(self) -> AsyncIterator[None]:
         """One stretch of awaiting: ends with DeadlineExceeded at the deadline, with QueryError after `cancel`.
 
-        A user's own loop is woken every 0.2 s meanwhile: ipykernel's SIGINT handler only queues a callback, which a
-        sleeping loop would run when the store answers.
+        Work that does not end soon after that is cut off (`abort`). Steps may follow each other in different tasks,
+        run side by side or lie within each other. A user's own loop is woken every 0.2 s meanwhile: ipykernel's
+        SIGINT handler only queues a callback, which a sleeping loop would run when the store answers.
         """
         loop = asyncio.get_running_loop()
         when = None if self.deadline is None else loop.time() + self.deadline - time.monotonic()
-        ticking = None if watchers.get() is not None else _Ticks(loop, self)
         scope = asyncio.timeout_at(when)
+        step = _Step(loop, scope, self)
+        if when is not None:
+            step.cut_off_at(when + DEADLINE_GRACE)
+        ticking = None if watchers.get() is not None else _Ticks(loop, self)
         try:
             async with scope:
-                self._scope = (loop, scope)
+                self._steps[scope] = step
                 if self._cancelled:
                     raise self._stopped()
                 yield
-        except TimeoutError as error:
-            if scope.expired() and type(error) is TimeoutError:
-                raise self._stopped() from None
+        except Exception as error:
+            # Drivers make errors of their own of a cancellation; an inner step has said it already.
+            if scope.expired() and not _says_stopped(error):
+                raise self._stopped() from (None if type(error) is TimeoutError else error)
             raise
         finally:
-            self._scope = None
+            self._steps.pop(scope, None)
+            step.end()
             if ticking is not None:
                 ticking.stop()
 
@@ -119,32 +132,64 @@ class Operation:
     def cancel(self) -> None:
         """Stop it, from any thread: QueryError (code "cancelled") where it is waited for."""
         self._cancelled = True
-        scope = self._scope
-        if scope is not None:
-            loop, timeout = scope
-            try:
-                loop.call_soon_threadsafe(self._expire, timeout)
-            except RuntimeError:  # the loop was closed meanwhile: nothing waits there any more
-                return
-
-    def _expire(self, timeout: asyncio.Timeout) -> None:
-        # On the loop's own thread: the step may have ended since `cancel` looked.
-        if self._scope is not None and self._scope[1] is timeout:
-            timeout.reschedule(self._scope[0].time())
+        for step in list(self._steps.values()):
+            step.tell()
 
     @contextmanager
     def abortable(self, callback: Callable[[], None]) -> Iterator[None]:
         """Inside the block a hard abort calls ``callback``, from any thread; it must be quick and never raise."""
         self._aborts.append(callback)
         try:
+            if self._aborted:  # between two such blocks
+                callback()
             yield
         finally:
             self._aborts.remove(callback)
 
     def abort(self) -> None:
         """Cut it off where a cancel is not answered: the server is deaf, or the user does not want to wait."""
-        for callback in list(self._aborts):
-            callback()
+        if self.done:
+            return
+        self._aborted = True
+        with ExitStack() as stack:  # all of them, even if one should raise
+            for callback in list(self._aborts):
+                stack.callback(callback)
+
+
+def _says_stopped(error: Exception) -> bool:
+    return isinstance(error, DeadlineExceeded) or (isinstance(error, QueryError) and error.code == "cancelled")
+
+
+class _Step:
+    """A step that runs, and its end by others."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, scope: asyncio.Timeout, operation: Operation) -> None:
+        self._loop = loop
+        self._scope = scope
+        self._operation = operation
+        self._cutting: list[asyncio.TimerHandle] = []
+        self._over = False
+
+    def cut_off_at(self, when: float) -> None:
+        self._cutting.append(self._loop.call_at(when, self._operation.abort))
+
+    def tell(self) -> None:
+        """End it, from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._expire)
+        except RuntimeError:  # the loop was closed meanwhile: nothing waits there any more
+            return
+
+    def _expire(self) -> None:
+        # On the loop's own thread: the step may have ended, or be ending, since `tell`.
+        if not self._over and not self._scope.expired():
+            self._scope.reschedule(self._loop.time())
+            self.cut_off_at(self._loop.time() + CANCEL_GRACE)
+
+    def end(self) -> None:
+        self._over = True
+        for timer in self._cutting:
+            timer.cancel()
 
 
 class _Ticks:
@@ -156,9 +201,9 @@ class _Ticks:
         self._next = loop.call_later(TICK, self._tick)
 
     def _tick(self) -> None:
+        self._next = self._loop.call_later(TICK, self._tick)  # first: drawing may fail
         self._operation._drawn_here = True
         self._operation.draw()
-        self._next = self._loop.call_later(TICK, self._tick)
 
     def stop(self) -> None:
         self._next.cancel()
@@ -177,6 +222,5 @@ def cancel(id: int | None = None) -> int:  # noqa: A002 (the name in the public 
     return len(told)
 
 
-def forget() -> None:
-    """In a forked child: nothing of the parent's is in flight here."""
-    _running.clear()
+if hasattr(os, "register_at_fork"):  # nothing of the parent's is in flight in a child
+    os.register_at_fork(after_in_child=_running.clear)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import os
 import threading
+import weakref
 from collections.abc import Hashable
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
@@ -25,74 +28,107 @@ class Pooled(Protocol):
     def status(self) -> PoolStatus: ...  # noqa: D102
 
 
+LAST = 0.5
+"""Seconds that the pools of a loop get to close when it ends; then they are terminated."""
+
+KEEPER = "dk_notebook keeper"
+
+Key = tuple[asyncio.AbstractEventLoop, type[Pooled], Hashable]
+
+
 @dataclass(eq=False)
 class _Entry:
-    loop: asyncio.AbstractEventLoop
-    kind: type[Pooled]
-    config: Hashable
+    key: Key
     label: str
-    opening: asyncio.Task[Any]
+    opening: asyncio.Task[Any] = field(init=False)
     pool: Any = None
+    waiting: int = 0
     owners: set[Any] = field(default_factory=set)
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self.key[0]
+
     async def close(self) -> None:
-        if self.pool is None:
-            self.opening.cancel()
-        else:
+        if self.pool is not None:
             await self.pool.close()
+        elif not self.opening.done():
+            self.opening.cancel()
+            await asyncio.wait([self.opening])
 
     def terminate(self) -> None:
         if self.pool is not None:
             self.pool.terminate()
 
 
-Key = tuple[asyncio.AbstractEventLoop, type[Pooled], Hashable]
-
 # The key holds the loop itself: the id of a closed loop is given to the next one.
 _entries: dict[Key, _Entry] = {}
 _keepers: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
-_lock = threading.Lock()
+# Reentrant, and everything below looks at copies: the keeper of a loop that was closed without cancelling its tasks
+# is freed by the garbage collector, which may run while this thread holds the lock.
+_lock = threading.RLock()
 _abandoned: list[Any] = []
+_registered = False
 
 
 async def acquire(kind: type[Any], config: Hashable, *, owner: Hashable) -> Any:
     """The pool of the running loop for these settings. The first caller opens it; the others await the same task.
 
-    It stays open until every ``owner`` (compared by identity) has released it. A failed open raises to all who
-    waited and is forgotten, so that the next call tries again.
+    It stays open until every ``owner`` has released it. A failed open raises to all who waited and is forgotten, so
+    that the next call tries again; an open that nobody waits for any more is cancelled.
     """
+    global _registered
     loop = asyncio.get_running_loop()
     key = (loop, kind, config)
     with _lock:
         _drop_closed()
         entry = _entries.get(key)
         if entry is None:
-            opening = loop.create_task(_open(key), name=f"open {kind.name}", context=contextvars.Context())
+            if not _registered:
+                atexit.register(_end)
+                _registered = True
+            entry = _entries[key] = _Entry(key, threading.current_thread().name)
+            # In a context of its own: it works for all, not for the first caller only.
+            opening = loop.create_task(_open(entry), name=f"open {kind.name}", context=contextvars.Context())
             opening.add_done_callback(_look_at_error)
-            entry = _entries[key] = _Entry(loop, kind, config, threading.current_thread().name, opening)
+            entry.opening = opening
             if loop not in _keepers:
                 _keepers[loop] = _start_keeper(loop)
         entry.owners.add(owner)
     if entry.pool is not None:
         return entry.pool
-    return await asyncio.shield(entry.opening)
+    entry.waiting += 1
+    try:
+        return await asyncio.shield(entry.opening)
+    finally:
+        entry.waiting -= 1
+        if not entry.waiting and not entry.opening.done():
+            _remove(entry)
+            entry.opening.cancel()
+            await asyncio.wait([entry.opening], timeout=LAST)
 
 
-async def _open(key: Key) -> Any:
-    _, kind, config = key
+async def _open(entry: _Entry) -> Any:
+    _, kind, config = entry.key
     try:
         pool = await kind.open(config)
     except BaseException:
-        with _lock:
-            _entries.pop(key, None)
+        _remove(entry)
         raise
     with _lock:
-        entry = _entries.get(key)
-        if entry is not None:
+        if _entries.get(entry.key) is entry:
             entry.pool = pool
             return pool
     await pool.close()  # released by everybody while it was opening
     raise asyncio.CancelledError
+
+
+def _remove(entry: _Entry) -> None:
+    """Forget an entry, on its own loop; the next caller may have made another of the same key."""
+    with _lock:
+        if _entries.get(entry.key) is entry:
+            del _entries[entry.key]
+    _dismiss_keeper(entry.loop)
 
 
 def _look_at_error(task: asyncio.Task[Any]) -> None:
@@ -102,21 +138,32 @@ def _look_at_error(task: asyncio.Task[Any]) -> None:
 
 async def release(*, owner: Hashable) -> None:
     """Give back what ``owner`` holds, on every loop; a pool without owners is closed on its own loop."""
+    here = asyncio.get_running_loop()
+    unused: list[_Entry] = []
     with _lock:
         _drop_closed()
-        mine = [key for key, entry in _entries.items() if owner in entry.owners]
-        for key in mine:
-            _entries[key].owners.discard(owner)
-        unused = [_entries.pop(key) for key in mine if not _entries[key].owners]
+        for entry in list(_entries.values()):
+            if owner in entry.owners:
+                entry.owners.discard(owner)
+                if not entry.owners:
+                    unused.append(_entries.pop(entry.key))
     for entry in unused:
-        if entry.loop is asyncio.get_running_loop():
-            await entry.close()
-        else:
+        if entry.loop is not here:
             # Not awaited: that loop's thread may be the one that waits for us.
-            entry.loop.call_soon_threadsafe(_close_there, entry)
+            try:
+                entry.loop.call_soon_threadsafe(_close_there, entry)
+            except RuntimeError:  # closed just now
+                entry.terminate()
+    _dismiss_keeper(here)
+    # One that cannot be closed must not keep the others open.
+    closed = await asyncio.gather(*(entry.close() for entry in unused if entry.loop is here), return_exceptions=True)
+    for outcome in closed:
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _close_there(entry: _Entry) -> None:
+    _dismiss_keeper(entry.loop)
     task = entry.loop.create_task(entry.close(), name="close pool")
     _abandoned.append(task)  # asyncio keeps only a weak reference
     task.add_done_callback(_abandoned.remove)
@@ -127,26 +174,28 @@ def status() -> list[tuple[type[Any], Hashable, str, PoolStatus]]:
     """Class, settings, name of the loop's thread, and figures of every open pool."""
     with _lock:
         _drop_closed()
-        entries = list(_entries.values())
-    return [(entry.kind, entry.config, entry.label, entry.pool.status()) for entry in entries if entry.pool is not None]
+        entries = [entry for entry in list(_entries.values()) if entry.pool is not None]
+    return [(entry.key[1], entry.key[2], entry.label, entry.pool.status()) for entry in entries]
 
 
 def held(owner: Hashable) -> bool:
     """Whether ``owner`` holds an open pool, on any loop."""
     with _lock:
         _drop_closed()
-        return any(owner in entry.owners and entry.pool is not None for entry in _entries.values())
+        return any(owner in entry.owners and entry.pool is not None for entry in list(_entries.values()))
 
 
 def _drop_closed() -> None:
     """Forget the pools of loops that were closed. Called under the lock."""
-    for key in [key for key in _entries if key[0].is_closed()]:
-        _entries.pop(key).terminate()
-    for loop in [loop for loop in _keepers if loop.is_closed()]:
-        del _keepers[loop]
+    for key in list(_entries):
+        if key[0].is_closed() and (entry := _entries.pop(key, None)) is not None:
+            entry.terminate()
+    for loop in list(_keepers):
+        if loop.is_closed():
+            _keepers.pop(loop, None)
 
 
-# --- the keeper: a task that lives as long as its loop ----------------------------------------------------------
+# --- the keeper: a task that lives as long as its loop has pools ------------------------------------------------
 
 
 def _start_keeper(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
@@ -156,7 +205,14 @@ def _start_keeper(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
     return task
 
 
-KEEPER = "dk_notebook keeper"
+def _dismiss_keeper(loop: asyncio.AbstractEventLoop) -> None:
+    """End the keeper of a loop that has no pool left; on that loop."""
+    with _lock:
+        if any(key[0] is loop for key in list(_entries)):
+            return
+        keeper = _keepers.pop(loop, None)
+    if keeper is not None:
+        keeper.cancel()
 
 
 async def _keep(loop: asyncio.AbstractEventLoop) -> None:
@@ -165,8 +221,7 @@ async def _keep(loop: asyncio.AbstractEventLoop) -> None:
     try:
         await loop.create_future()
     except asyncio.CancelledError:
-        # One pool that cannot be closed must not keep the others open.
-        await asyncio.gather(*(entry.close() for entry in _taken(loop)), return_exceptions=True)
+        await close_all(loop, LAST)
         raise
     except GeneratorExit:  # the loop is gone already: only the sockets can be closed
         if os.getpid() == process:
@@ -177,7 +232,51 @@ async def _keep(loop: asyncio.AbstractEventLoop) -> None:
 
 def _taken(loop: asyncio.AbstractEventLoop) -> list[_Entry]:
     with _lock:
-        return [_entries.pop(key) for key in list(_entries) if key[0] is loop]
+        mine = [_entries.pop(key, None) for key in list(_entries) if key[0] is loop]
+        return [entry for entry in mine if entry is not None]
+
+
+async def close_all(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    """Close the pools of the running loop; those that cannot be closed within ``seconds`` are terminated."""
+    entries = _taken(loop)
+    with _lock:
+        keeper = _keepers.get(loop)
+        if keeper is None or keeper.done() or keeper is asyncio.current_task():
+            _keepers.pop(loop, None)
+            keeper = None
+    if keeper is not None:
+        _dismiss_keeper(loop)
+        await asyncio.wait([keeper])
+    closing = {loop.create_task(entry.close()): entry for entry in entries}
+    if not closing:
+        return
+    await asyncio.wait(closing, timeout=seconds)
+    for task, entry in closing.items():
+        if not task.done() or task.cancelled() or task.exception() is not None:
+            entry.terminate()
+            task.cancel()
+    await asyncio.wait(closing, timeout=0.1)
+
+
+# --- the ends: of the interpreter, and of the parent after a fork -----------------------------------------------
+
+_served: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+
+
+def leave_to_me(loop: asyncio.AbstractEventLoop) -> None:
+    """At exit the caller ends this loop and closes its pools."""
+    _served.add(loop)
+
+
+def _end() -> None:
+    """At exit: close the pools of loops that still run in other threads; the others can only be terminated."""
+    loops = {entry.loop for entry in list(_entries.values())} - set(_served)
+    closing = [asyncio.run_coroutine_threadsafe(close_all(loop, LAST), loop) for loop in loops if loop.is_running()]
+    wait(closing, timeout=LAST + 0.2)
+    for entry in list(_entries.values()):
+        if entry.loop in loops:
+            entry.terminate()
+            _entries.pop(entry.key, None)
 
 
 def terminate_all() -> None:
@@ -187,10 +286,14 @@ def terminate_all() -> None:
     _entries.clear()
 
 
-def forget() -> None:
+def _forget() -> None:
     """In a forked child: the parent's pools are left untouched, and never freed here."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _abandoned.extend([dict(_entries), dict(_keepers)])
     _entries.clear()
     _keepers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,26 +1,21 @@
-"""The background event loop, and `run`, the bridge to it for threads that block (`bridges` has two more).
+"""`run`, the bridge to the background loop for threads that block (`bridges` has two more).
 
-One daemon thread a process, started on first use. While somebody waits on the main thread, Ctrl-C raises
-KeyboardInterrupt, whatever the signal handler was before: in a cell with a top-level ``await`` ipykernel installs one
-that does nothing as long as the thread blocks.
+While somebody waits on the main thread, Ctrl-C raises KeyboardInterrupt, whatever the signal handler was before: in a
+cell with a top-level ``await`` ipykernel installs one that does nothing as long as the thread blocks.
 """
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextvars
-import os
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from dk_notebook.errors import BlockingCallInLoop, ConnectionFailed, QueryError
-from dk_notebook.runtime import operations, pools, workers
+from dk_notebook.runtime import background, operations
+from dk_notebook.runtime.interrupts import Bell, Interrupts
 
 T = TypeVar("T")
 
@@ -28,234 +23,213 @@ SLICE = 0.1
 """Seconds between two looks at the loop thread and the progress, while waiting."""
 GRACE = 1.0
 """Seconds that a cancelled call gets to end on the server too."""
-LAST = 0.5
-"""Seconds for each step of ending at exit."""
-
-
-class _Background:
-    """The thread and its loop."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._serve, name="dk_notebook loop", daemon=True)
-        self.thread.start()
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        try:
-            self.loop.run_forever()
-        finally:
-            if not self.loop.is_closed():
-                self.loop.close()
-
-    @property
-    def alive(self) -> bool:
-        return self.thread.is_alive() and not self.loop.is_closed()
-
-
-_background: _Background | None = None
-_lock = threading.Lock()
-_registered = False
-_closing = False
-_abandoned: list[Any] = []
+CUT = 0.2
+"""Seconds that a call gets to end after it was cut off."""
 
 
 def loop() -> asyncio.AbstractEventLoop:
     """The background loop; started on first use, and again if its thread has died."""
-    return _serving().loop
-
-
-def _serving() -> _Background:
-    global _background, _registered
-    with _lock:
-        if _closing:
-            raise ConnectionFailed("the interpreter is ending: nothing new is begun")
-        if _background is None or not _background.alive:
-            _background = _Background()
-        if not _registered:
-            _registered = True
-            atexit.register(_end)
-            os.register_at_fork(after_in_child=_forget)
-        return _background
-
-
-# --- one call ---------------------------------------------------------------------------------------------------
+    return background.serving().loop
 
 
 class Call(Generic[T]):
     """A coroutine on the background loop, seen from the thread that waits for it."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], *, name: str) -> None:
-        try:
-            if _background is not None and threading.current_thread() is _background.thread:
-                raise BlockingCallInLoop(
-                    f"{name} blocks, and was called on the background loop, which would wait for itself",
-                    hint="await the async method of the same name with an 'a' before it",
-                )
-            self._background = _serving()
-        except BaseException:
-            coroutine.close()
-            raise
-        self._coroutine = coroutine
-        self._task: asyncio.Task[T] | None = None
-        self._refused = False
-        self._context = contextvars.copy_context()
+        self.bell = Bell()
+        self.done = False
+        self._stopped = False
         self.watched: list[operations.Operation] = []
+        self._name = name
+        self._coroutine = coroutine
+        self._task: asyncio.Task[tuple[Any, BaseException | None]] | None = None
+        self._home: background.Background | None = None
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._context = contextvars.copy_context()
         self._context.run(operations.watchers.set, self.watched)
-        self.done = threading.Event()
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """Where it runs."""
-        return self._background.loop
+    # --- on the loop's thread -----------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Hand the coroutine over to the loop."""
-        self._background.loop.call_soon_threadsafe(self._begin)
+    def begin(self) -> None:
+        """Start the task."""
+        if not self.done and self._home is not None:
+            self._task = self._home.loop.create_task(self._contained(), name=self._name, context=self._context)
+            self._task.add_done_callback(self._ended)
 
-    def _begin(self) -> None:
-        if self._refused:
-            return
-        self._task = self._background.loop.create_task(self._coroutine, context=self._context)
-        self._task.add_done_callback(self._ended)
+    async def _contained(self) -> tuple[Any, BaseException | None]:
+        # Whatever it raises is for the one who waits: a KeyboardInterrupt thrown into a context manager, or the
+        # SystemExit of a callback, would end the loop and with it everybody's calls.
+        try:
+            return await self._coroutine, None
+        except BaseException as error:  # noqa: BLE001
+            return None, error
 
-    def _ended(self, task: asyncio.Task[T]) -> None:
-        if not task.cancelled():
-            task.exception()  # the one who waits has it, or has gone
-        self.done.set()
+    def _ended(self, task: asyncio.Task[tuple[Any, BaseException | None]]) -> None:
+        self._task = None  # freed here: asyncio's clean-up must not meet a signal on the main thread
+        self._coroutine.close()  # cancelled before it began, it would be "never awaited"
+        outcome = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
+        if not self.done:  # else it was lost, and somebody has been told so
+            self._value, self._error = outcome
+            self._finish()
 
-    def wait(self, event: threading.Event) -> None:
-        """Until ``event``: at once when it comes, in slices meanwhile. Raises what interrupts the wait."""
-        while not event.wait(SLICE):
-            self.look()
+    def _finish(self) -> None:
+        if self._home is not None:
+            self._home.finished(self)
+        self.done = True
+        self.bell.ring()
 
-    def look(self) -> None:
-        """What a waiting thread does between two slices: notice a dead loop, draw the progress."""
-        if not self._background.alive and not self.done.is_set():
-            raise ConnectionFailed("the background loop has ended; the next call starts a new one")
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def lose(self, cause: BaseException | None) -> None:
+        """The loop has ended: so has this, for the one who waits."""
+        if not self.done:
+            self._error = ConnectionFailed("the background loop has ended; the next call starts a new one")
+            self._error.__cause__ = cause
+            self._finish()
+
+    # --- on the thread that waits -------------------------------------------------------------------------------
+
+    def wait(self, ready: Callable[[], bool]) -> None:
+        """Until ``ready()``, which is asked when the bell rings; submits the call first.
+
+        KeyboardInterrupt on Ctrl-C, or what drawing raises: by then the call was cancelled, and has ended or was cut
+        off.
+        """
+        interrupts = Interrupts(self.bell)
+        try:
+            self._refuse_on_loop()
+            with interrupts:
+                try:
+                    self._submit()
+                    self._wait(ready, interrupts)
+                except BaseException:
+                    self._stop(interrupts)
+                    raise
+        finally:
+            if self._home is None:
+                self._coroutine.close()
+        if interrupts.count:  # between the last look and the restoring of the handler
+            self.stop()
+            raise KeyboardInterrupt
+
+    def is_done(self) -> bool:
+        """Whether the coroutine has ended."""
+        return self.done
+
+    def _refuse_on_loop(self) -> None:
+        if background.is_here():
+            raise BlockingCallInLoop(
+                f"{self._name} blocks, and was called on the background loop, which would wait for itself",
+                hint="await the async method of the same name with an 'a' before it",
+            )
+
+    def _submit(self) -> None:
+        while self._home is None:
+            home = background.serving()
+            self._home = home  # first: the call may have ended when `submit` returns
+            if not home.submit(self):
+                self._home = None  # its thread ended just now
+
+    def _wait(self, ready: Callable[[], bool], interrupts: Interrupts) -> None:
+        while not ready():
+            if not self.bell.wait(SLICE):
+                with interrupts.raising():
+                    self._look()
+            if interrupts.count:
+                raise KeyboardInterrupt
+        if self.done:
+            with interrupts.raising():
+                self.draw()
+
+    def _look(self) -> None:
+        """Between two slices: notice a thread that ended without a word, draw the progress."""
+        if self._home is not None and not self._home.thread.is_alive():
+            self.lose(None)
+        self.draw()
+
+    def draw(self) -> None:
+        """Show how far the operations of this call are."""
         for operation in self.watched:
             operation.draw()
 
     def result(self) -> T:
         """What the coroutine returned or raised; the call is done."""
-        for operation in self.watched:
-            operation.draw()
-        if self._task is None or self._task.cancelled():
-            raise QueryError("the call was cancelled while it ran", code="cancelled")
-        return self._task.result()
+        error = self._error
+        try:
+            if error is not None and background.is_closing():
+                # Only daemon threads wait now. They must end, to free what they hold, and have nobody to tell:
+                # of this error alone `threading` prints nothing.
+                raise SystemExit from error
+            if isinstance(error, asyncio.CancelledError):
+                raise QueryError("cancelled while it ran", code="cancelled") from error
+            if error is not None:
+                raise error
+            value: T = self._value
+            return value
+        finally:
+            del error  # its traceback holds this frame
+            self._error = self._value = None
 
     def stop(self) -> None:
         """Cancel, wait for the end on the server too; on a second Ctrl-C, or after a second, cut it off."""
-        try:
+        if background.is_here():
             self.cancel()
-            ended = self.done.wait(GRACE)
-        except KeyboardInterrupt:
-            ended = self.done.is_set()
-        if not ended and self._background.alive:
+            return
+        with Interrupts(self.bell) as interrupts:
+            self._stop(interrupts)
+        if interrupts.count:
+            raise KeyboardInterrupt
+
+    def _stop(self, interrupts: Interrupts) -> None:
+        if self._home is None or self._stopped:
+            return
+        self._stopped = True
+        told = interrupts.count
+        self.cancel()
+        self._until_done(GRACE, lambda: interrupts.count > told)
+        if not self.done:
             for operation in self.watched:
                 operation.abort()
-                warnings.warn(
-                    f"{operation.label!r} did not answer the cancel and was cut off: it may still run on the server",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-        for operation in self.watched:
-            operation.draw()
+            self._until_done(CUT, lambda: False)
+            labels = ", ".join(repr(operation.label) for operation in self.watched) or self._name
+            warnings.warn(
+                f"{labels} did not answer the cancel and was cut off: it may still run on the server",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self.draw()
+
+    def _until_done(self, seconds: float, enough: Callable[[], bool]) -> None:
+        until = time.monotonic() + seconds
+        while not (self.done or enough()) and (left := until - time.monotonic()) > 0:
+            self.bell.wait(min(left, SLICE))
 
     def cancel(self) -> None:
         """Cancel, from any thread, without waiting."""
-        try:
-            self._background.loop.call_soon_threadsafe(self._cancel)
-        except RuntimeError:  # the loop is closed: its tasks have ended
-            self._coroutine.close()
+        self.post(self._cancel)
 
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            return
-        self._refused = True
-        self._coroutine.close()
-        self.done.set()
+    def post(self, callback: Callable[..., object], *args: Any) -> None:
+        """Run a callback on the loop of this call, if that still serves."""
+        if self._home is not None:
+            self._home.post(callback, *args)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """What ``coroutine`` returns or raises, run on the background loop while the calling thread waits.
 
     Whatever interrupts the wait cancels it there. BlockingCallInLoop on the loop's own thread.
+
+    >>> run(asyncio.sleep(0, "done"))
+    'done'
     """
-    call = Call(coroutine, name="this function")
-    with interruptible():
-        try:
-            call.start()
-            call.wait(call.done)
-        except BaseException:
-            call.stop()
-            raise
-    return call.result()
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Inside the block SIGINT raises KeyboardInterrupt, on the main thread; then the old handler is back."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
-        yield
-        return
-    before = signal.signal(signal.SIGINT, _raise)
-    # Twice: an interrupt can arrive between the end of the block and the restoring.
+    call: Call[T] | None = None
     try:
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
+        call = Call(coroutine, name=getattr(coroutine, "__qualname__", "this function"))
+        call.wait(call.is_done)
+        return call.result()
     finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _raise(signum: int, frame: object) -> None:  # noqa: ARG001 (the form of a signal handler)
-    raise KeyboardInterrupt
-
-
-# --- the ends: of the interpreter, and of the parent after a fork -----------------------------------------------
-
-
-def _end() -> None:
-    """At exit: cancel what runs, close the pools on their own loop, stop. Nothing waits for long, nothing prints."""
-    global _closing
-    _closing = True
-    background = _background
-    if background is not None and background.alive:
-        _settle(background, lambda task: task.get_name() != pools.KEEPER)
-        _settle(background, lambda task: task.get_name() == pools.KEEPER)
-        background.loop.call_soon_threadsafe(background.loop.stop)
-        background.thread.join(LAST)
-    pools.terminate_all()
-
-
-def _settle(background: _Background, chosen: Callable[[asyncio.Task[Any]], bool]) -> None:
-    """Cancel the chosen tasks of the loop and give them a moment."""
-    settled = threading.Event()
-
-    async def settle() -> None:
-        me = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not me and chosen(task)]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=LAST)
-        settled.set()
-
-    asyncio.run_coroutine_threadsafe(settle(), background.loop)
-    until = time.monotonic() + 2 * LAST
-    while not settled.wait(SLICE) and background.alive and time.monotonic() < until:
-        pass
-
-
-def _forget() -> None:
-    """In a forked child: the parent's loop, pools and threads are left untouched; the first call starts afresh."""
-    global _background, _lock
-    _lock = threading.Lock()
-    _abandoned.append(_background)  # freeing it would close sockets that the parent uses
-    _background = None
-    pools.forget()
-    workers.forget()
-    operations.forget()
+        if call is None:  # interrupted that early
+            coroutine.close()

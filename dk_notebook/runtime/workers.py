@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import queue
 import threading
 import time
@@ -151,6 +152,5 @@ class Pulled:
         self.stop()
 
 
-def forget() -> None:
-    """In a forked child: the parent's threads do not exist here."""
-    _idle.clear()
+if hasattr(os, "register_at_fork"):  # the parent's threads do not exist in a child
+    os.register_at_fork(after_in_child=_idle.clear)
