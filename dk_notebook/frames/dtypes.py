@@ -65,7 +65,7 @@ def arrow_type(dtype: Any) -> pa.DataType | None:
         case pd.StringDtype():
             return pa.large_string() if columns.PANDAS_3 else pa.string()
         case pd.DatetimeTZDtype():
-            return pa.timestamp(dtype.unit, str(dtype.tz))
+            return pa.timestamp(dtype.unit, pa.lib.tzinfo_to_string(dtype.tz))
         case np.dtype() if dtype.kind in "biufMm":
             return pa.from_numpy_dtype(dtype)
         case _ if hasattr(dtype, "numpy_dtype"):

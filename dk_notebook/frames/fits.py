@@ -65,9 +65,8 @@ def floats_in_decimals(array: Any, target: pa.DataType) -> Any:
         return small
     # Below 2**50 units of the last place, rounding to that place is exact; above, the cast itself will tell.
     large = pc.greater(pc.abs(wide), 2.0**50 / 10**target.scale)
-    # The round of a number near the largest float overflows, which is an error for the whole array.
-    near = pc.if_else(small, wide, 0.0)
-    return pc.and_(small, pc.or_(large, pc.equal(pc.round(near, ndigits=target.scale), near)))
+    exact = pc.if_else(large, 0.0, wide)
+    return pc.and_(small, pc.equal(pc.round(exact, ndigits=target.scale), exact))
 
 
 def decimals_in_decimals(array: Any, target: pa.DataType) -> Any:

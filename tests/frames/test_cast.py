@@ -108,6 +108,8 @@ LOST = [
     ([1.0, 1e300], pa.float64(), pa.float32()),
     ([1.1, 1.239], pa.float64(), pa.decimal128(10, 2)),
     ([1.1, 1e20], pa.float64(), pa.decimal128(10, 2)),
+    ([1.0, 3.9500369856364576e-216], pa.float64(), pa.decimal128(10, 2)),
+    ([1.0, 1.797693134862316e307], pa.float64(), pa.decimal128(10, 2)),
     ([1.1, math.inf], pa.float64(), pa.decimal128(10, 2)),
     ([D("1.23"), D("1.239")], pa.decimal128(10, 3), pa.decimal128(10, 2)),
     ([D("1.23"), D("100.00")], pa.decimal128(10, 2), pa.decimal128(3, 2)),

@@ -138,6 +138,11 @@ def test_moments_keep_their_zone():
     assert str(from_arrow(moments).dtypes["c"]) == "datetime64[us, Europe/Vienna]"
 
 
+def test_an_offset_is_a_zone_too():
+    moments = one(pa.array([0, None], pa.timestamp("us", "+02:00")))
+    assert from_arrow(moments)["c"][0].isoformat() == "1970-01-01T02:00:00+02:00"
+
+
 def test_an_interval_is_an_offset():
     assert from_arrow(one([pa.MonthDayNano([14, 3, 0])]))["c"][0] == pd.DateOffset(months=14, days=3, nanoseconds=0)
 
