@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -24,7 +26,8 @@ def test_the_value_of_a_line_can_be_assigned(shell: Shell) -> None:
     assert shell.names["df"]["n"].tolist() == [5]
 
 
-def test_the_last_value_is_the_frame(shell: Shell) -> None:
+def test_the_last_value_is_the_frame(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(builtins, "_", raising=False)  # doctest leaves one there, and IPython then sets none
     frame = shell.run("%dkquery select 1 as a")
     assert shell.names["_"] is frame
 

@@ -88,6 +88,13 @@ class Sent:
     to_source: Callable[[int], int] = lambda offset: offset
     """An offset in `sent` -> the offset in `text`."""
 
+    def within(self, whole: str) -> Sent:
+        """The same statement, sent as a part of a longer one; what lies outside of it has no place in the text."""
+        start = whole.find(self.sent)
+        if start < 0:
+            return Sent(text=self.text, sent="")
+        return Sent(text=self.text, sent=whole, to_source=lambda offset: self.to_source(max(0, offset - start)))
+
 
 @dataclass(frozen=True)
 class _Facts:

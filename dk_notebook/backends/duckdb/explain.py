@@ -32,9 +32,9 @@ def explained(cursor: Any, statement: Prepared, *, frames: Any, analyze: bool) -
     if len(parts(cursor, statement)) > 1:
         raise QueryError("several statements cannot be explained at once", query=statement.sent.text)
     options = "ANALYZE, FORMAT JSON" if analyze else "FORMAT JSON"
-    with registered(cursor, statement.text, frames), translating(statement.sent):
-        head = f"EXPLAIN ({options}) "
-        rows = cursor.execute(head + statement.text, list(statement.values)).fetchall()
+    text = f"EXPLAIN ({options}) {statement.text}"
+    with registered(cursor, statement.text, frames), translating(statement.sent.within(text)):
+        rows = cursor.execute(text, list(statement.values)).fetchall()
     plan = json.loads(rows[-1][1])
     nodes = plan["operator"] if isinstance(plan, dict) else plan
     return pa.Table.from_pylist([row for node in nodes for row in _rows(node, 0)], SCHEMA)

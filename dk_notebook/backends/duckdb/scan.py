@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from dk_notebook.backends.duckdb import faithful
-from dk_notebook.backends.duckdb.errors import located, translated, translating
+from dk_notebook.backends.duckdb.errors import Sent, located, translated, translating
 from dk_notebook.backends.duckdb.frames_in_sql import registered
 from dk_notebook.backends.duckdb.statement import Prepared, check_has_result, parts
 from dk_notebook.backends.duckdb.types import Reading, reading, relabelled
@@ -26,7 +26,7 @@ class Result:
 
     schema: pa.Schema
     _reader: Any
-    _statement: Prepared
+    _sent: Sent
     _shapes: list[Callable[[pa.Array, int], pa.Array]]
     _resources: ExitStack
     rows: int = field(default=0, init=False)
@@ -35,7 +35,7 @@ class Result:
         """The next batch that is not empty, or None at the end."""
         while True:
             try:
-                with translating(self._statement.sent):
+                with translating(self._sent):
                     batch = self._reader.read_next_batch()
             except StopIteration:
                 return None
@@ -58,12 +58,13 @@ def opened(cursor: Any, statement: Prepared, *, limit: int | None, frames: Any, 
         resources.enter_context(registered(cursor, statement.text, frames))
         relation = _relation(cursor, statement)
         readings = [reading(name, kind) for name, kind in zip(relation.columns, relation.types, strict=True)]
-        with translating(statement.sent):
-            shaped = _shaped(relation, readings, limit)
+        shaped = _shaped(relation, readings, limit)
+        sent = statement.sent if shaped is relation else statement.sent.within(shaped.sql_query())
+        with translating(sent):
             reader = shaped.to_arrow_reader(batch_rows or WHOLE)
         unsigned = [str(kind) == "UHUGEINT" for kind in relation.types]
         shapes = [_shape(one, unsigned=flag) for one, flag in zip(readings, unsigned, strict=True)]
-        return Result(pa.schema([one.field for one in readings]), reader, statement, shapes, resources.pop_all())
+        return Result(pa.schema([one.field for one in readings]), reader, sent, shapes, resources.pop_all())
 
 
 def _relation(cursor: Any, statement: Prepared) -> Any:
