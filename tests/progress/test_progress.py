@@ -1,0 +1,48 @@
+"""Progress bars."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import dk_notebook as dk
+from dk_notebook.progress import bar
+from dk_notebook.runtime.operations import Operation
+
+pytestmark = pytest.mark.unit
+
+
+def drawn(seconds: float, capsys: pytest.CaptureFixture[str]) -> str:
+    operation = Operation("select everything", draw=bar(True))
+    operation.started -= seconds
+    operation.total_rows = 2000
+    with operation:
+        operation.count(1000, 5_000_000)
+        operation.draw()
+    operation.draw()
+    return capsys.readouterr().err
+
+
+def test_a_long_call_shows_rows_of_a_total_bytes_and_its_label(capsys: pytest.CaptureFixture[str]) -> None:
+    text = drawn(1.0, capsys)
+    assert "select everything" in text
+    assert "1.00k/2.00k" in text
+    assert "5.0 MB" in text
+
+
+def test_a_short_call_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert drawn(0.0, capsys) == ""
+
+
+def test_nobody_to_see_it_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bar(None) is None
+    assert bar(False) is None
+
+
+def test_a_query_draws_while_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    start = time.monotonic()
+    with pytest.raises(dk.DeadlineExceeded):
+        dk.read_query("select count(*) from range(100000000000) r(i) where hash(i) = 1", timeout=1.5, progress=True)
+    assert time.monotonic() - start < 5
+    assert "select count(*)" in capsys.readouterr().err
