@@ -150,6 +150,8 @@ def _agreeing_with(array: Any, back: Any) -> Attempt:
 
 def _float_to_decimal(array: Any, target: pa.DataType) -> Attempt:
     """By the shortest text that means this float, so that 1.1 is 1.10 and not 1.100000000000000088."""
+    if not pc.all(pc.is_finite(array)).as_py():
+        raise pa.ArrowInvalid("no number")
     return _text_to_decimal(array.cast(pa.string()), target)
 
 
@@ -182,6 +184,9 @@ _PATTERNS = {
 }
 
 
+_DIGITS = 38
+
+
 def _matching(array: Any, target: pa.DataType) -> Any:
     return pc.match_substring_regex(array, _PATTERNS[str(kind(target))])
 
@@ -193,9 +198,27 @@ def _text_to_integer(array: Any, target: pa.DataType) -> Attempt:
 
 
 def _text_to_decimal(array: Any, target: pa.DataType) -> Attempt:
-    if not pc.all(_matching(array, target)).as_py():
-        raise pa.ArrowInvalid("no decimal")
-    return Attempt(_without_exponents(array).cast(target))
+    if not pc.all(_fitting_decimal(array, target)).as_py():
+        raise pa.ArrowInvalid("no decimal of that width")
+    texts = _without_exponents(array)
+    if pc.max(pc.utf8_length(texts)).as_py() > _DIGITS:
+        # Arrow drops digits silently where there are very many of them, so that it gets the ones that count only.
+        if not pc.all(pc.match_substring_regex(texts, _width(target))).as_py():
+            raise pa.ArrowInvalid("digits would be lost")
+        texts = pc.replace_substring_regex(texts, r"^([+-]?)0+([0-9])", r"\1\2")
+        texts = pc.replace_substring_regex(texts, rf"(\.[0-9]{{{target.scale}}})0+$", r"\1")
+    return Attempt(texts.cast(target))
+
+
+def _fitting_decimal(array: Any, target: pa.DataType) -> Any:
+    """Which texts are numbers that fit; with an exponent, which may."""
+    written_out = pc.match_substring_regex(array, _width(target))
+    return pc.and_(_matching(array, target), pc.or_(written_out, pc.match_substring_regex(array, "[eE]")))
+
+
+def _width(target: pa.DataType) -> str:
+    whole = target.precision - target.scale
+    return rf"^[+-]?0*[0-9]{{0,{whole}}}(\.[0-9]{{0,{target.scale}}}0*)?$"
 
 
 def _without_exponents(array: Any) -> Any:
@@ -286,7 +309,7 @@ RULES: dict[Pair, Rule] = {
     ("text", "text"): Rule(_safe, "too long"),
     ("text", "integer"): Rule(_text_to_integer, "the text is no whole number of that width", _matching),
     ("text", "float"): Rule(_text_to_float, _NUMBER, _matching),
-    ("text", "decimal"): Rule(_text_to_decimal, _NUMBER, _matching),
+    ("text", "decimal"): Rule(_text_to_decimal, _NUMBER, _fitting_decimal),
     ("text", "boolean"): Rule(_text_to_bool, "the text is neither true nor false"),
     ("text", "date"): Rule(_safe, "the text is no date such as 2024-01-31", _matching),
     ("text", "time"): Rule(_text_to_time, "the text is no time such as 23:59:59 that fits exactly", _matching),

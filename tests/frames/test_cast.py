@@ -54,6 +54,7 @@ FITS = [
     (["1.5", "1e3", ".5", "5.", "inf", None], pa.string(), pa.float64(), [1.5, 1000.0, 0.5, 5.0, math.inf, None]),
     (["0.1"], pa.string(), pa.float64(), [0.1]),
     (["1.10", "-2", "1e2", None], pa.string(), pa.decimal128(10, 2), [D("1.10"), D(-2), D(100), None]),
+    ([f"{0:090}1.50{0:090}", "0e500", "1e-2"], pa.string(), pa.decimal128(10, 2), [D("1.50"), D(0), D("0.01")]),
     (["true", "F", "1", "no", None], pa.string(), pa.bool_(), [True, False, True, False, None]),
     (["2024-02-29", None], pa.string(), pa.date32(), [dt.date(2024, 2, 29), None]),
     (["2024-07-01", "2024-07-01 12:00:00.5"], pa.string(), pa.timestamp("us"),
@@ -108,6 +109,10 @@ LOST = [
     ([1.0, 1e300], pa.float64(), pa.float32()),
     ([1.1, 1.239], pa.float64(), pa.decimal128(10, 2)),
     ([1.1, 1e20], pa.float64(), pa.decimal128(10, 2)),
+    ([1.0, 6.5437507690159466e-43], pa.float64(), pa.decimal128(1, 0)),
+    (["1", "0." + "0" * 50 + "1"], pa.string(), pa.decimal128(1, 0)),
+    (["1", "0." + "0" * 150 + "1"], pa.string(), pa.decimal128(1, 0)),
+    (["1", "9" * 150], pa.string(), pa.decimal256(76, 0)),
     ([1.0, 3.9500369856364576e-216], pa.float64(), pa.decimal128(10, 2)),
     ([1.0, 1.797693134862316e307], pa.float64(), pa.decimal128(10, 2)),
     ([1.1, math.inf], pa.float64(), pa.decimal128(10, 2)),
@@ -275,7 +280,9 @@ def test_a_decimal_is_the_shortest_text_of_its_float(values, precision, scale):
 
 
 def _places(number: Decimal) -> int:
-    return max(0, -number.normalize().as_tuple().exponent)
+    _, digits, exponent = number.as_tuple()
+    text = "".join(map(str, digits))
+    return max(0, -(exponent + len(text) - len(text.rstrip("0"))))
 
 
 @SOME
@@ -368,3 +375,22 @@ def test_decimals_fit_integers_where_they_are_whole(values, target):
             fits = value == value.to_integral_value() and low <= value <= high
             assert fits == (row not in rows)
             assert not fits or found == value
+
+
+TEXTS = st.decimals(allow_nan=False, allow_infinity=False).map(str)
+
+
+@SOME
+@given(st.lists(st.none() | TEXTS), st.integers(1, 38), st.booleans())
+def test_texts_fit_decimals_where_no_digit_is_lost(values, precision, written_out):
+    target = pa.decimal128(precision, precision // 2)
+    values = [value for value in values if value is None or abs(Decimal(value).adjusted()) < 500]
+    texts = [f"{Decimal(value):f}" if value and written_out else value for value in values]
+    result, bad = cast_collecting(pa.array(texts, pa.string()), target)
+    rows = {row for row, _ in bad}
+    for row, (text, found) in enumerate(zip(values, result.to_pylist(), strict=True)):
+        if text is not None:
+            number = Decimal(text)
+            fits = not number or (number.adjusted() < precision - target.scale and _places(number) <= target.scale)
+            assert fits == (row not in rows)
+            assert not fits or found == number
