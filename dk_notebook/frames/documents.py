@@ -74,14 +74,10 @@ def plain(value: Any, *, lenient: bool = False) -> Any:
     TypeError: a key of type int, where JSON has only strings
     """
     match value:
+        case str():
+            return value if value.isascii() and "\0" not in value else _sayable(value)
         case None | bool() | int():
             return value if value is None or isinstance(value, bool) else int(value)
-        case str():
-            if "\0" in value:
-                raise ValueError("a text inside holds NUL")
-            if any("\ud800" <= letter <= "\udfff" for letter in value):
-                raise ValueError("a text inside holds a lone surrogate")
-            return value
         case float():
             if math.isinf(value):
                 raise ValueError("JSON has no infinity")
@@ -103,6 +99,14 @@ def plain(value: Any, *, lenient: bool = False) -> Any:
         case _ if lenient:
             return value.isoformat() if hasattr(value, "isoformat") else str(value)
     raise TypeError(f"a value of type {type(value).__name__}, for which JSON has no word")
+
+
+def _sayable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text inside holds NUL")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("a text inside holds a lone surrogate")
+    return text
 
 
 def _key(key: object) -> str:

@@ -152,7 +152,7 @@ def _float_to_decimal(array: Any, target: pa.DataType) -> Attempt:
     """By the shortest text that means this float, so that 1.1 is 1.10 and not 1.100000000000000088."""
     if not pc.all(pc.is_finite(array)).as_py():
         raise pa.ArrowInvalid("no number")
-    return _text_to_decimal(array.cast(pa.string()), target)
+    return _parsed(array.cast(pa.string()), target)
 
 
 def _decimal_to_float(array: Any, target: pa.DataType) -> Attempt:
@@ -200,6 +200,10 @@ def _text_to_integer(array: Any, target: pa.DataType) -> Attempt:
 def _text_to_decimal(array: Any, target: pa.DataType) -> Attempt:
     if not pc.all(_fitting_decimal(array, target)).as_py():
         raise pa.ArrowInvalid("no decimal of that width")
+    return _parsed(array, target)
+
+
+def _parsed(array: Any, target: pa.DataType) -> Attempt:
     texts = _without_exponents(array)
     if pc.max(pc.utf8_length(texts)).as_py() > _DIGITS:
         # Arrow drops digits silently where there are very many of them, so that it gets the ones that count only.
