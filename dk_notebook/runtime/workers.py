@@ -6,11 +6,13 @@ The threads of ThreadPoolExecutor are joined when the interpreter ends, whatever
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import os
 import queue
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
@@ -26,7 +28,11 @@ KEPT = 8
 PATIENCE = 5.0
 """Seconds that an interrupted function gets to end before it is left to itself."""
 
+FAREWELL = 0.2
+"""Seconds that the interpreter waits at its end for workers that are just letting go of what they used."""
+
 _idle: deque[_Worker] = deque()
+_started: weakref.WeakSet[_Worker] = weakref.WeakSet()
 
 
 class _Worker(threading.Thread):
@@ -48,9 +54,23 @@ def _submit(job: Callable[[], None]) -> None:
     try:
         worker = _idle.pop()
     except IndexError:
+        if not _started:
+            atexit.register(_settled)
         worker = _Worker()
         worker.start()
+        _started.add(worker)
     worker.jobs.put(job)
+
+
+def _settled() -> None:
+    """Wait for the last jobs to be let go of.
+
+    A result is handed over before its job has returned. A program that ends in between would freeze the thread with
+    what the job used, and drivers (nanobind's) then print what they call leaks.
+    """
+    until = time.monotonic() + FAREWELL
+    while any(worker.is_alive() and worker not in _idle for worker in list(_started)) and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 async def in_worker(function: Callable[..., T], *args: Any, interrupt: Callable[[], None] | None = None) -> T:
@@ -154,3 +174,4 @@ class Pulled:
 
 if hasattr(os, "register_at_fork"):  # the parent's threads do not exist in a child
     os.register_at_fork(after_in_child=_idle.clear)
+    os.register_at_fork(after_in_child=_started.clear)
