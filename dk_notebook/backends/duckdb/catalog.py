@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -209,5 +210,10 @@ def _tables_of_view(cursor: Any, sql: str) -> set[str]:
     return set()
 
 
+_PARTS = re.compile(r"'((?:[^']|'')*)'|([^\s,\[\]][^,\[\]]*)")
+
+
 def _index_columns(expressions: str) -> list[str]:
-    return [part.strip().strip("'") for part in expressions.strip("[]").split(",")]
+    """The names in ``[b, '((c + 1))', '"odd name"']``; an expression stays one."""
+    parts = [(quoted or bare).replace("''", "'") for quoted, bare in _PARTS.findall(expressions)]
+    return [part[1:-1].replace('""', '"') if part[0] == part[-1] == '"' else part for part in parts]

@@ -27,6 +27,18 @@ from dk_notebook.runtime.workers import in_worker
 T = TypeVar("T")
 
 
+class _Scan(ArrowStream):
+    """The stream of one result, which is closed even when nobody has read from it."""
+
+    def __init__(self, result: Result, batches: AsyncGenerator[pa.RecordBatch, None]) -> None:
+        super().__init__(result.schema, batches)
+        self._result = result
+
+    async def aclose(self) -> None:
+        await super().aclose()  # runs nothing in a generator that was never begun
+        self._result.close()
+
+
 class DuckDBSession(Session):
     """One cursor. What it runs is interrupted when the task that waits for it is cancelled."""
 
@@ -51,7 +63,7 @@ class DuckDBSession(Session):
             return opened(self.cursor, statement, limit=limit, frames=frames, batch_rows=batch_rows)
 
         result = await self._run(start)
-        return ArrowStream(result.schema, self._batches(result))
+        return _Scan(result, self._batches(result))
 
     async def execute(self, statement: Native) -> int:
         """See `Session.execute`."""

@@ -88,31 +88,37 @@ class Staging:
                 yield ", ".join(rule.columns), f"CHECK ({rule.expression})", broken
             elif rule.kind == "FOREIGN KEY" and {name.lower() for name in rule.columns} <= known:
                 yield rule.columns[0], f"no such row in {rule.references}", self._orphans(rule, source)
-        for rule in self._entry.constraints:
-            if rule.kind in ("UNIQUE", "PRIMARY KEY"):
-                yield from self._repeated(rule, source, known)
+        unique = [
+            rule
+            for rule in self._entry.constraints
+            if rule.kind in ("UNIQUE", "PRIMARY KEY")
+            and all(name.lower() in known for name in rule.columns if self._entry.column(name))
+        ]
+        # First what the table has: a row that goes for that frees its key for a later one.
+        for rule in unique:
+            if {name.lower() for name in rule.columns} != {name.lower() for name in self._meant.key}:
+                yield ", ".join(rule.columns), "the key is in the table already", self._there(rule, source)
+        for rule in unique:
+            yield ", ".join(rule.columns), "the key is in the data twice", self._twice(rule, source)
 
-    def _repeated(self, rule: Constraint, source: str, known: set[str]) -> Iterator[tuple[str, str, str]]:
-        expressions = [quote(name) if self._entry.column(name) else name for name in rule.columns]
-        if any(self._entry.column(name) and name.lower() not in known for name in rule.columns):
-            return
-        key = ", ".join(expressions)
-        present = " AND ".join(f"{expression} IS NOT NULL" for expression in expressions)
-        numbered = f"row_number() OVER (PARTITION BY {key} ORDER BY {self._row})"
-        twice = f"SELECT {self._row} FROM {source} AS s WHERE {present} QUALIFY {numbered} > 1"
-        label = ", ".join(rule.columns)
-        own = {name.lower() for name in rule.columns} == {name.lower() for name in self._meant.key}
-        if not own:
+    def _there(self, rule: Constraint, source: str) -> str:
+        key = ", ".join(self._expressions(rule))
+        others = self._entry.quoted
+        if self._meant.key:
             # Rows of the table that this very write replaces do not count.
-            others = self._entry.quoted
-            if self._meant.target.mode in ("upsert", "ignore"):
-                same = " AND ".join(f"o.{quote(name)} = k.{quote(name)}" for name in self._meant.key)
-                others = (
-                    f"(SELECT * FROM {others} AS o WHERE NOT EXISTS (SELECT 1 FROM {self._table} AS k WHERE {same}))"
-                )
-            there = f"SELECT {self._row} FROM {source} AS s WHERE ({key}) IN (SELECT ({key}) FROM {others} AS t)"
-            yield label, "the key is in the table already", there
-        yield label, "the key is in the data twice", twice
+            same = " AND ".join(f"o.{quote(name)} = k.{quote(name)}" for name in self._meant.key)
+            replaced = f"EXISTS (SELECT 1 FROM {self._table} AS k WHERE {same})"
+            others = f"(SELECT * FROM {others} AS o WHERE NOT {replaced})"
+        return f"SELECT {self._row} FROM {source} AS s WHERE ({key}) IN (SELECT ({key}) FROM {others} AS t)"
+
+    def _twice(self, rule: Constraint, source: str) -> str:
+        expressions = self._expressions(rule)
+        present = " AND ".join(f"{expression} IS NOT NULL" for expression in expressions)
+        numbered = f"row_number() OVER (PARTITION BY {', '.join(expressions)} ORDER BY {self._row})"
+        return f"SELECT {self._row} FROM {source} AS s WHERE {present} QUALIFY {numbered} > 1"
+
+    def _expressions(self, rule: Constraint) -> list[str]:
+        return [quote(name) if self._entry.column(name) else name for name in rule.columns]
 
     def _orphans(self, rule: Constraint, source: str) -> str:
         pairs = list(zip(rule.columns, rule.referenced, strict=True))
