@@ -111,7 +111,7 @@ async def read(source: Source, query: Native | TableQuery, **arguments: Any) -> 
     with operation:
         async with operation.step(), source.store.session(operation) as session:
             table = await (await session.scan(query)).read_all()
-        frame = await _framed(table, options)
+        frame = await _framed(table, options, set())
         return _described(frame, query, operation, rows=table.num_rows)
 
 
@@ -122,13 +122,14 @@ async def iterate(
     options, operation = _prepare(source, query, arguments)
     with operation:
         chunks = _chunks(source, query, operation, chunk_rows)
+        warned: set[str] = set()
         try:
             while True:
                 async with operation.step():
                     table = await anext(chunks, None)
                     if table is None:
                         return
-                    frame = await _framed(table, options)
+                    frame = await _framed(table, options, warned)
                 yield _described(frame, query, operation, rows=table.num_rows)
         finally:
             await chunks.aclose()
@@ -169,10 +170,11 @@ def _prepare(source: Source, query: Native | TableQuery, arguments: dict[str, An
     return options, operation
 
 
-async def _framed(table: pa.Table, options: FrameOptions) -> Any:
+async def _framed(table: pa.Table, options: FrameOptions, warned: set[str]) -> Any:
+    """The frame of a table; ``warned``: the columns of the same result that were warned of."""
     if table.nbytes <= SMALL:
-        return to_frame(table, options)
-    return await in_worker(to_frame, table, options)
+        return to_frame(table, options, warned=warned)
+    return await in_worker(lambda: to_frame(table, options, warned=warned))
 
 
 def _described(frame: Any, query: Native | TableQuery, operation: Operation, *, rows: int) -> Any:

@@ -207,3 +207,11 @@ def test_duplicate_names_are_numbered_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="a_1"):
         frame = dk.read_query("select 1 as a, 2 as a, 3 as a")
     assert list(frame.columns) == ["a", "a_1", "a_2"]
+
+
+def test_a_computed_decimal_beyond_floats_is_warned_of_once_for_all_chunks() -> None:
+    query = "select 9007199254740993::hugeint as h from range(250)"
+    with pytest.warns(UserWarning, match="exact") as said:
+        chunks = list(dk.iter_query(query, chunk_rows=100))
+    assert len(chunks) == 3
+    assert len([one for one in said if "exact" in str(one.message)]) == 1
