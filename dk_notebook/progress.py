@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import cache
 from typing import Any, Protocol
 
 DELAY = 0.5
@@ -44,8 +45,9 @@ class Bar:
                 )
             self._bar.total = call.total_rows
             self._bar.set_postfix_str(f"{call.bytes / 1e6:,.1f} MB" if call.bytes else "", refresh=False)
-            self._bar.update(call.rows - self._bar.n)
-            self._bar.refresh()
+            self._bar.n = call.rows
+            # Without tqdm's lock, which it would keep when interrupted here; ours is held.
+            self._bar.refresh(nolock=True)
             if call.done:
                 self._bar.close()
                 self._closed = True
@@ -73,10 +75,31 @@ def _tqdm_class() -> Any:
         if find_spec("ipywidgets") is not None:
             from tqdm.notebook import tqdm as notebook_tqdm
 
-            return notebook_tqdm
+            return _interruptible(notebook_tqdm)
     from tqdm.std import tqdm as text_tqdm
 
-    return text_tqdm
+    return _interruptible(text_tqdm)
+
+
+@cache
+def _interruptible(base: Any) -> Any:
+    """A bar that Ctrl-C can stop at any moment, and the bars after it still work."""
+
+    class Interruptible(base):  # type: ignore[misc]  # tqdm has no types
+        # tqdm's own is one for the process, of two parts: an interrupt between them would lock out every later bar.
+        _lock = threading.RLock()
+        monitor_interval = 0  # no thread beside: whoever waits draws
+        _made = False
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._made = True
+
+        def __del__(self) -> None:
+            if self._made:  # else it was interrupted on the way, and tqdm would complain of what it lacks
+                super().__del__()
+
+    return Interruptible
 
 
 def _shortened(label: str, width: int = 40) -> str:

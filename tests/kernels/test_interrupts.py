@@ -177,6 +177,14 @@ def test_nothing_is_in_flight_after_a_stop(kernel: Kernel) -> None:
     assert kernel.json("len(dk.running())") == 0
 
 
+def test_stops_while_the_progress_bar_appears_say_nothing_and_block_no_later_bar(kernel: Kernel) -> None:
+    places = [CELLS["a plain cell"], AWAITED["an awaited read"]]
+    for turn in range(10):
+        # The bar comes after half a second.
+        outcome, seconds = stopped(kernel, places[turn % 2], after=0.45 + 0.02 * turn)
+        assert (outcome.stderr, seconds < 2 * WITHIN) == ("", True), (seconds, outcome)
+
+
 def test_fifty_stops_at_random_moments_leave_nothing_behind(kernel: Kernel) -> None:
     kernel.ok("import asyncio, gc, threading")
     places = [CELLS["a plain cell"], CELLS["iter_query"], CELLS["a write"], *AWAITED.values()]
