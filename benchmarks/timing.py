@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,10 @@ class Pair:
     """The ratio that must not be exceeded."""
     ours_seconds: list[float]
     peer_seconds: list[float]
+
+    def at_most_later(self, seconds: float) -> Pair:
+        """The same runs with an absolute bound, so many seconds above the peer's own time, stated as a ratio."""
+        return replace(self, bound=1 + seconds / statistics.median(self.peer_seconds))
 
     @property
     def ratio(self) -> float:

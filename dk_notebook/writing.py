@@ -60,13 +60,13 @@ async def write(source: Source, data: Any, table: str, **arguments: Any) -> Writ
             operation.total_rows = rows.total_rows
             try:
                 async with source.store.session(operation) as session:
-                    report = await session.ingest(target, rows.stream)
+                    report = await session.ingest(target, rows)
             except ConversionError as error:
                 if error.position is not None and rows.labels is not None and error.label is None:
                     error.label = rows.labels(error.position)
                 raise
             finally:
-                await rows.stream.aclose()
+                await rows.aclose()
     if rows.labels is not None:
         labelled = tuple(replace(row, label=rows.labels(row.position)) for row in report.rejected)
         report = replace(report, rejected=labelled)
@@ -82,9 +82,9 @@ async def plan(source: Source, data: Any, table: str, **arguments: Any) -> Write
             rows = await in_worker(lambda: as_stream(data, index=arguments.get("index", False), call=in_worker))
             try:
                 async with source.store.session(operation) as session:
-                    return await session.plan(target, rows.stream.schema)
+                    return await session.plan(target, rows.schema)
             finally:
-                await rows.stream.aclose()
+                await rows.aclose()
 
 
 def _target(table: str, arguments: Mapping[str, Any]) -> TableWrite:

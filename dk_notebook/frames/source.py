@@ -29,11 +29,6 @@ class Rows(ArrowStream):
     total_rows: int | None = None
     """How many rows there will be, where that is known."""
 
-    @property
-    def stream(self) -> ArrowStream:
-        """The stream itself."""
-        return self
-
 
 async def directly(function: Callable[[], T]) -> T:
     """The function called here and now."""
