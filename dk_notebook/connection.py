@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import threading
 from dataclasses import asdict
@@ -164,6 +163,8 @@ class Connection(ConnectionMethods):
         return f"<Connection {self.name!r}: {self.backend}, {self.location}, {'; '.join(self._state())}>"
 
     def _repr_html_(self) -> str:
+        import html  # here: a millisecond that `import dk_notebook` need not take
+
         cells = [self.name, self.backend, self.location, "; ".join(self._state())]
         heads = ["connection", "backend", "location", "pool"]
         return (

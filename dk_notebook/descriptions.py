@@ -13,10 +13,11 @@ from dk_notebook.backends import registry
 from dk_notebook.backends.base import Backend, BackendConfig
 from dk_notebook.config import files, secrets, settings
 from dk_notebook.config.files import ConnectionFile
+from dk_notebook.config.settings import ENVIRONMENT
 from dk_notebook.config.urls import redacted
 from dk_notebook.errors import ConfigError, DkError, did_you_mean
 
-KEYWORD, URL, ENVIRONMENT, BUILT_IN = "keyword", "URL", "environment", "built in"
+KEYWORD, URL, BUILT_IN = "keyword", "URL", "built in"
 """Places that settings come from, beside the paths of files."""
 
 
@@ -26,14 +27,21 @@ class Description:
 
     backend: str
     kind: type[Backend]
-    levels: tuple[settings.Level, ...]
-    """Where settings come from, the first wins; canonical, their secrets sealed."""
+    said: tuple[settings.Level, ...]
+    """What keywords, a URL or a file say, the first wins; canonical, their secrets sealed."""
+    lower: tuple[settings.Level, ...]
+    """What the environment and the driver's own files say below them."""
     source: str = field(compare=False)
     """The place that describes it, for people."""
     named: str | None = field(default=None, compare=False)
     """The name under which a file or the environment has it."""
     untrusted: ConnectionFile | None = field(default=None, compare=False)
     """The project's file that describes it, where that is not trusted."""
+
+    @property
+    def levels(self) -> tuple[settings.Level, ...]:
+        """Where settings come from, the first wins."""
+        return (*self.said, *self.lower)
 
     def config(self) -> BackendConfig:
         """The settings, with secrets asked for now. ConfigError."""
@@ -53,20 +61,24 @@ class Description:
         who = f"the connection {self.named!r}"
         fields = settings.leaves(self.kind.config_class)
         decided: set[str] = set()
-        for place, level in self.levels:
+        for place, level in self.said:
             for setting, value in level.items():
                 if setting in decided or place == KEYWORD:
                     continue
-                if place == ENVIRONMENT:
-                    # A cloned project names the host; the password in the environment was meant for another one.
-                    if fields[setting].secret:
-                        return file.refused(f"{who} would get {setting!r} from your environment")
-                elif secrets.is_source(value):
+                if secrets.is_source(value):
                     return file.refused(f"{who} takes {setting!r} from {', '.join(map(repr, value))}")
-                elif fields[setting].metadata.get("trust"):
+                if fields[setting].metadata.get("trust"):
                     return file.refused(f"{who} sets {setting!r}")
             decided |= level.keys()
-        return None
+        for place, level in self.lower:
+            # A cloned project names the host; the password in the environment was meant for another one.
+            secret = next((setting for setting in level if fields[setting].secret and setting not in decided), None)
+            if secret is not None:
+                whence = "your environment" if place == ENVIRONMENT else place
+                return file.refused(f"{who} would get {secret!r} from {whence}")
+            decided |= level.keys()
+        stray = self.shown().stray_secret()
+        return file.refused(f"{who} would get {stray}") if stray else None
 
     @property
     def asks(self) -> bool:
@@ -78,7 +90,8 @@ class Description:
         if not keywords:
             return self
         said = settings.canonical(self.kind.config_class, _own(keywords, self.backend), KEYWORD)
-        return dataclasses.replace(self, levels=((KEYWORD, said), *self.levels))
+        above = ((KEYWORD, said), *self.said)
+        return dataclasses.replace(self, said=above, lower=_lower(self.kind, above))
 
 
 def of_url(url: str) -> Description:
@@ -93,13 +106,13 @@ def of_url(url: str) -> Description:
         # Not chained: the message of a parser may hold a part of the password.
         raise ConfigError(f"no URL of the backend {backend!r}") from None
     level = (URL, settings.canonical(kind.config_class, said, URL))
-    return Description(backend, kind, (level, *_environment(kind)), URL)
+    return Description(backend, kind, (level,), _lower(kind, (level,)), URL)
 
 
 def of_backend(backend: str) -> Description:
     """A store of a backend of which only the environment says something so far."""
     kind = registry.load(backend)
-    return Description(backend, kind, _environment(kind), KEYWORD)
+    return Description(backend, kind, (), _lower(kind), KEYWORD)
 
 
 def of_name(name: str) -> Description | None:
@@ -110,8 +123,8 @@ def of_name(name: str) -> Description | None:
     if name not in registry.existing():
         return None
     kind = registry.load(name)
-    levels = _environment(kind)
-    return Description(name, kind, levels, ENVIRONMENT if levels else BUILT_IN, named=name)
+    lower = _lower(kind)
+    return Description(name, kind, (), lower, ENVIRONMENT if lower else BUILT_IN, named=name)
 
 
 def names() -> dict[str, str]:
@@ -168,14 +181,22 @@ def _of_file(file: ConnectionFile, name: str) -> Description:
     place = f"{file.path} [connections.{name}]"
     said = settings.canonical(kind.config_class, file.settings(name), place)
     level = (place, _located(kind, said, file.path.parent))
-    levels = (level, *_environment(kind))
-    return Description(backend, kind, levels, str(file.path), name, None if file.trusted else file)
+    untrusted = None if file.trusted else file
+    return Description(backend, kind, (level,), _lower(kind, (level,)), str(file.path), name, untrusted)
 
 
 def _located(kind: type[Backend], said: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The same with paths seen from the file's folder: of the settings whose field has ``metadata={"path": True}``."""
+    """The same with paths seen from the file's folder: of the settings whose field has ``metadata={"path": True}``.
+
+    What ``metadata["words"]`` has is no path.
+    """
     fields = settings.leaves(kind.config_class)
-    return {name: _path(value, folder) if fields[name].metadata.get("path") else value for name, value in said.items()}
+    return {
+        name: _path(value, folder)
+        if fields[name].metadata.get("path") and value not in fields[name].metadata.get("words", ())
+        else value
+        for name, value in said.items()
+    }
 
 
 def _path(value: Any, folder: Path) -> Any:
@@ -184,9 +205,11 @@ def _path(value: Any, folder: Path) -> Any:
     return str(folder / Path(value).expanduser())
 
 
-def _environment(kind: type[Backend]) -> tuple[settings.Level, ...]:
-    said = kind.config_class.from_environment(os.environ)
-    return ((ENVIRONMENT, settings.canonical(kind.config_class, said, ENVIRONMENT)),) if said else ()
+def _lower(kind: type[Backend], said: tuple[settings.Level, ...] = ()) -> tuple[settings.Level, ...]:
+    """The levels below those that are said: of the environment and the driver's own files."""
+    above = {name: value for _, level in reversed(said) for name, value in level.items()}
+    found = kind.config_class.lower_levels(os.environ, above)
+    return tuple((place, settings.canonical(kind.config_class, level, place)) for place, level in found if level)
 
 
 def _own(keywords: Mapping[str, Any], backend: str) -> Mapping[str, Any]:

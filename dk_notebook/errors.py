@@ -24,9 +24,11 @@ appear in a message.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
+
+NO_RESULT = "no_result"
+"""The code of a QueryError where a query has no result columns, or is several statements; nothing was run."""
 
 
 class DkError(Exception):
@@ -83,8 +85,10 @@ class PoolTimeout(ConnectionFailed, TimeoutError):
 class QueryError(DkError):
     r"""The store refused the statement.
 
-    ``code``: the store's own code (SQLSTATE for postgres), if it has one. ``position``: where in ``query``, the
-    text that the caller wrote, as a 0-based character offset; the message then shows that line with a caret.
+    ``code``: the store's own code (SQLSTATE for postgres), if it has one; "cancelled" after `cancel`; "no_result"
+    (`NO_RESULT`) for what only `execute` runs, a statement without result columns or several: nothing was run.
+    ``position``: where in ``query``, the text that the caller wrote, as a 0-based character offset; the message then
+    shows that line with a caret.
 
     >>> print(QueryError("syntax error", query="select 1 +\nfrmo t", position=11))
     syntax error
@@ -208,6 +212,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     >>> did_you_mean("odrers", ["orders", "flights"])
     "did you mean 'orders'?"
     """
+    import difflib  # here: nobody should wait for it who makes no mistake
+
     candidates = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), candidates, n=1, cutoff=0.6)
     return f"did you mean {candidates[near[0]]!r}?" if near else None

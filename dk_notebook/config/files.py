@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +97,8 @@ def read(path: Path, *, own: bool) -> ConnectionFile:
 
 
 def _parse(content: bytes, path: Path) -> dict[str, Any]:
+    import tomllib  # here: many have no file
+
     try:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:

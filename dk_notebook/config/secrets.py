@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -124,7 +123,6 @@ def _from_keyring(entry: object, setting: str) -> str:
         raise ConfigError(f"{setting!r}: keyring takes the name of an entry")
     try:
         import keyring
-        import keyring.errors
     except ImportError:
         raise MissingDependency(
             f"{setting!r} is to come from the keyring, which needs the keyring package",
@@ -132,9 +130,15 @@ def _from_keyring(entry: object, setting: str) -> str:
         ) from None
     try:
         value: str | None = keyring.get_password(KEYRING_SERVICE, entry)
-    except keyring.errors.KeyringError as error:
+    except ImportError as error:  # the package is there, the backend that the user chose is not
         raise ConfigError(
-            f"{setting!r} is to come from the keyring, which answers with {type(error).__name__}"
+            f"{setting!r} is to come from the keyring, whose backend lacks the module {error.name!r}",
+            hint="PYTHON_KEYRING_BACKEND, or keyringrc.cfg, names the backend",
+        ) from None
+    except Exception as error:  # noqa: BLE001 (a plug-in of anybody's; what it says may hold what it was to keep)
+        raise ConfigError(
+            f"{setting!r} is to come from the keyring, which answers with {type(error).__name__}",
+            hint=f"`keyring get {KEYRING_SERVICE} {entry}` shows what it says",
         ) from None
     if value is None:
         raise ConfigError(
@@ -173,6 +177,8 @@ def _from_command(command: object, setting: str) -> str:
 def _from_prompt(question: object, setting: str) -> str:
     if question is not True and not isinstance(question, str):
         raise ConfigError(f"{setting!r}: prompt takes true, or the question to ask")
+    import getpass  # here: most are never asked
+
     try:
         # In a kernel this is ipykernel's own, which asks in the notebook.
         return getpass.getpass(question if isinstance(question, str) else f"{setting}: ")

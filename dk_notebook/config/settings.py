@@ -17,6 +17,9 @@ C = TypeVar("C")
 Level = tuple[str, Mapping[str, Any]]
 """A place that settings come from, as messages call it, and what it says."""
 
+ENVIRONMENT = "environment"
+"""The place of environment variables."""
+
 POOL_SPELLINGS: Mapping[str, str] = {
     "min_size": "pool.min_size",
     "min_connections": "pool.min_size",
@@ -59,8 +62,7 @@ def build(config_class: type[C], levels: Sequence[Level], *, reveal: bool = True
     Hint: did you mean 'host'?
     """
     fields = leaves(config_class)
-    spellings = _spellings(config_class, fields)
-    said = [(place, _canonical(settings, place, fields, spellings)) for place, settings in levels]
+    said = [(place, _canonical(config_class, settings, place, fields)) for place, settings in levels]
     chosen: dict[str, _Chosen] = {}
     for rank, (place, settings) in enumerate(said):
         for name, value in settings.items():
@@ -111,7 +113,7 @@ def canonical(config_class: type[Any], settings: Mapping[str, Any], place: str) 
     {'password': Secret('***')}
     """
     fields = leaves(config_class)
-    given = _canonical(settings, place, fields, _spellings(config_class, fields))
+    given = _canonical(config_class, settings, place, fields)
     return {
         name: Secret(each) if fields[name].secret and isinstance(each, str) else each for name, each in given.items()
     }
@@ -185,18 +187,30 @@ def _spellings(config_class: type[Any], fields: Mapping[str, Leaf]) -> dict[str,
 
 
 def _canonical(
-    settings: Mapping[str, Any], place: str, fields: Mapping[str, Leaf], spellings: Mapping[str, str]
+    config_class: type[Any], settings: Mapping[str, Any], place: str, fields: Mapping[str, Leaf]
 ) -> dict[str, Any]:
     """Setting -> value, of one level."""
+    spellings = _spellings(config_class, fields)
     given: dict[str, dict[str, Any]] = {}
     for word, value in _flat(settings, place, _prefixes(fields)):
         name = word if word in fields else spellings.get(word)
+        if name is None and _changes_nothing(config_class, word, value, place):
+            continue
         if name is None:
             known = [*fields, *spellings]
             raise ConfigError(_at(f"unknown setting {word!r}", place), hint=did_you_mean(word, known) or _all(fields))
         if value is not None:
             given.setdefault(name, {})[word] = value
     return {name: _agreed(name, words, place, fields[name]) for name, words in given.items()}
+
+
+def _changes_nothing(config_class: type[Any], word: str, value: Any, place: str) -> bool:
+    """Whether the class knows the word, and that it changes nothing."""
+    changes_nothing = getattr(config_class, "changes_nothing", None)
+    try:
+        return changes_nothing is not None and bool(changes_nothing(word, "" if value is None else value))
+    except ConfigError as error:
+        raise ConfigError(_at(error.message, place), hint=error.hint) from None
 
 
 def _flat(settings: Mapping[str, Any], place: str, prefixes: set[str]) -> Iterable[tuple[str, Any]]:

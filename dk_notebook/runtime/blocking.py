@@ -48,6 +48,10 @@ class blocking(Generic[A, P, T]):  # noqa: N801 (called like a function)
         call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]  # functions have it
         self._call = call
 
+    def __call__(self, face: Blocking[A], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The call, where no class stands between: in the body of a class."""
+        return self._call(face, *args, **kwargs)
+
     @overload
     def __get__(self, face: None, owner: type) -> Callable[Concatenate[Blocking[A], P], T]: ...
     @overload

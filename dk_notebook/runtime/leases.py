@@ -48,14 +48,23 @@ class Leases:
     @asynccontextmanager
     async def lease(self, operation: Operation) -> AsyncIterator[None]:
         """One lease for the time of the block."""
-        await self._acquire()
-        lease = object()
-        self._holders[lease] = time.monotonic(), operation
+        lease = await self.take(operation)
         try:
             yield
         finally:
-            del self._holders[lease]
-            self._slots.release()
+            self.give_back(lease)
+
+    async def take(self, operation: Operation) -> object:
+        """One lease; `give_back` takes what this gives."""
+        await self._acquire()
+        lease = object()
+        self._holders[lease] = time.monotonic(), operation
+        return lease
+
+    def give_back(self, lease: object) -> None:
+        """The end of a lease."""
+        del self._holders[lease]
+        self._slots.release()
 
     async def _acquire(self) -> None:
         if not self._slots.locked():

@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Self
 
-from dk_notebook.errors import DeadlineExceeded, QueryError
+from dk_notebook.errors import DeadlineExceeded, OutcomeUnknown, QueryError
 
 TICK = 0.2
 """Seconds between two wake-ups of a user's own loop while an operation is in flight on it."""
@@ -53,12 +55,14 @@ class Operation:
         self.bytes = 0
         self.total_rows: int | None = None
         self.done = False
+        self.unheard = False
+        """The store was told to stop and may not have heard it: the work may go on there."""
         self._ended: float | None = None
         self._draw = draw
         self._drawn_here = False
         self._cancelled = False
         self._aborted = False
-        self._steps: dict[asyncio.Timeout, _Step] = {}
+        self._steps: set[Step] = set()
         self._aborts: list[Callable[[], None]] = []
 
     @property
@@ -79,6 +83,8 @@ class Operation:
         self.done = True
         if self._drawn_here:
             self.draw()
+        if self.unheard and watchers.get() is None:  # else the one who waits says so
+            asyncio.get_running_loop().call_soon(warn_unheard, repr(self.label))
 
     def count(self, rows: int, bytes: int = 0) -> None:  # noqa: A002 (the unit is its best name)
         """Rows and bytes that have come through since the last call."""
@@ -90,37 +96,9 @@ class Operation:
         if self._draw is not None:
             self._draw(self)
 
-    @asynccontextmanager
-    async def step(self) -> AsyncIterator[None]:
-        """One stretch of awaiting: ends with DeadlineExceeded at the deadline, with QueryError after `cancel`.
-
-        Work that does not end soon after that is cut off (`abort`). Steps may follow each other in different tasks,
-        run side by side or lie within each other. A user's own loop is woken every 0.2 s meanwhile: ipykernel's
-        SIGINT handler only queues a callback, which a sleeping loop would run when the store answers.
-        """
-        loop = asyncio.get_running_loop()
-        when = None if self.deadline is None else loop.time() + self.deadline - time.monotonic()
-        scope = asyncio.timeout_at(when)
-        step = _Step(loop, scope, self)
-        if when is not None:
-            step.cut_off_at(when + DEADLINE_GRACE)
-        ticking = None if watchers.get() is not None else _Ticks(loop, self)
-        try:
-            async with scope:
-                self._steps[scope] = step
-                if self._cancelled:
-                    raise self._stopped()
-                yield
-        except Exception as error:
-            # Drivers make errors of their own of a cancellation; an inner step has said it already.
-            if scope.expired() and not _says_stopped(error):
-                raise self._stopped() from (None if type(error) is TimeoutError else error)
-            raise
-        finally:
-            self._steps.pop(scope, None)
-            step.end()
-            if ticking is not None:
-                ticking.stop()
+    def step(self) -> Step:
+        """One stretch of awaiting, ``async with operation.step():``."""
+        return Step(self)
 
     def _stopped(self) -> DeadlineExceeded | QueryError:
         if self._cancelled:
@@ -132,19 +110,27 @@ class Operation:
     def cancel(self) -> None:
         """Stop it, from any thread: QueryError (code "cancelled") where it is waited for."""
         self._cancelled = True
-        for step in list(self._steps.values()):
+        for step in list(self._steps):
             step.tell()
 
     @contextmanager
     def abortable(self, callback: Callable[[], None]) -> Iterator[None]:
         """Inside the block a hard abort calls ``callback``, from any thread; it must be quick and never raise."""
-        self._aborts.append(callback)
+        self.add_abort(callback)
         try:
-            if self._aborted:  # between two such blocks
-                callback()
             yield
         finally:
-            self._aborts.remove(callback)
+            self.remove_abort(callback)
+
+    def add_abort(self, callback: Callable[[], None]) -> None:
+        """The beginning of an `abortable` block."""
+        self._aborts.append(callback)
+        if self._aborted:  # between two such blocks
+            callback()
+
+    def remove_abort(self, callback: Callable[[], None]) -> None:
+        """Its end."""
+        self._aborts.remove(callback)
 
     def abort(self) -> None:
         """Cut it off where a cancel is not answered: the server is deaf, or the user does not want to wait."""
@@ -156,22 +142,63 @@ class Operation:
                 stack.callback(callback)
 
 
+def warn_unheard(labels: str, stacklevel: int = 2) -> None:
+    """Say of what was cut off that it may go on."""
+    warnings.warn(
+        f"{labels} did not answer the cancel and was cut off: it may still run on the server",
+        RuntimeWarning,
+        stacklevel=stacklevel,
+    )
+
+
 def _says_stopped(error: Exception) -> bool:
-    return isinstance(error, DeadlineExceeded) or (isinstance(error, QueryError) and error.code == "cancelled")
+    """Whether it says so, or what is worth more: that nobody knows what was done."""
+    return isinstance(error, DeadlineExceeded | OutcomeUnknown) or (
+        isinstance(error, QueryError) and error.code == "cancelled"
+    )
 
 
-class _Step:
-    """A step that runs, and its end by others."""
+class Step:
+    """One stretch of awaiting: ends with DeadlineExceeded at the deadline, with QueryError after `Operation.cancel`.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, scope: asyncio.Timeout, operation: Operation) -> None:
-        self._loop = loop
-        self._scope = scope
+    Work that does not end soon after that is cut off (`Operation.abort`). Steps may follow each other in different
+    tasks, run side by side or lie within each other. A user's own loop is woken every 0.2 s meanwhile: ipykernel's
+    SIGINT handler only queues a callback, which a sleeping loop would run when the store answers.
+    """
+
+    __slots__ = ("_cutting", "_loop", "_operation", "_over", "_scope", "_ticking")
+
+    def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self._cutting: list[asyncio.TimerHandle] = []
         self._over = False
+        self._ticking: _Ticks | None = None
 
-    def cut_off_at(self, when: float) -> None:
-        self._cutting.append(self._loop.call_at(when, self._operation.abort))
+    async def __aenter__(self) -> None:
+        operation = self._operation
+        if operation._cancelled:
+            raise operation._stopped()
+        self._loop = loop = asyncio.get_running_loop()
+        when = None if operation.deadline is None else loop.time() + operation.deadline - time.monotonic()
+        self._scope = asyncio.timeout_at(when)
+        await self._scope.__aenter__()
+        if when is not None:
+            self._cut_off_at(when + DEADLINE_GRACE)
+        if watchers.get() is None:
+            self._ticking = _Ticks(loop, operation)
+        operation._steps.add(self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+        try:
+            await self._scope.__aexit__(kind, error, trace)
+        except TimeoutError as expired:
+            error = expired
+        # Drivers make errors of their own of a cancellation; an inner step has said it already.
+        if isinstance(error, Exception) and self._scope.expired() and not _says_stopped(error):
+            raise self._operation._stopped() from (None if type(error) is TimeoutError else error)
 
     def tell(self) -> None:
         """End it, from any thread."""
@@ -184,12 +211,18 @@ class _Step:
         # On the loop's own thread: the step may have ended, or be ending, since `tell`.
         if not self._over and not self._scope.expired():
             self._scope.reschedule(self._loop.time())
-            self.cut_off_at(self._loop.time() + CANCEL_GRACE)
+            self._cut_off_at(self._loop.time() + CANCEL_GRACE)
 
-    def end(self) -> None:
+    def _cut_off_at(self, when: float) -> None:
+        self._cutting.append(self._loop.call_at(when, self._operation.abort))
+
+    def _end(self) -> None:
         self._over = True
+        self._operation._steps.discard(self)
         for timer in self._cutting:
             timer.cancel()
+        if self._ticking is not None:
+            self._ticking.stop()
 
 
 class _Ticks:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from dk_notebook.errors import BlockingCallInLoop, ConnectionFailed, QueryError
+from dk_notebook.frames import notices
 from dk_notebook.runtime import background, operations
 from dk_notebook.runtime.interrupts import Bell, Interrupts
 
@@ -48,6 +48,7 @@ class Call(Generic[T]):
         self._error: BaseException | None = None
         self._context = contextvars.copy_context()
         self._context.run(operations.watchers.set, self.watched)
+        self._notices = notices.held_in(self._context)
 
     # --- on the loop's thread -----------------------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ class Call(Generic[T]):
         """Until ``ready()``, which is asked when the bell rings; submits the call first.
 
         KeyboardInterrupt on Ctrl-C, or what drawing raises: by then the call was cancelled, and has ended or was cut
-        off.
+        off. What the call warned of so far is told here.
         """
         interrupts = Interrupts(self.bell)
         try:
@@ -105,8 +106,9 @@ class Call(Generic[T]):
                 try:
                     self._submit()
                     self._wait(ready, interrupts)
-                except BaseException:
+                except BaseException as error:
                     self._stop(interrupts)
+                    notices.tell_beside(error, self._notices)
                     raise
         finally:
             if self._home is None:
@@ -114,10 +116,20 @@ class Call(Generic[T]):
         if interrupts.count:  # between the last look and the restoring of the handler
             self.stop()
             raise KeyboardInterrupt
+        self._tell()
 
     def is_done(self) -> bool:
         """Whether the coroutine has ended."""
         return self.done
+
+    def _tell(self) -> None:
+        """Warn of what the call has kept for that; once it is done, also of what may go on without it."""
+        if self._error is None:
+            notices.tell(self._notices)
+        else:
+            notices.tell_beside(self._error, self._notices)
+        if self.done and (unheard := [operation for operation in self.watched if operation.unheard]):
+            self._warn(unheard)
 
     def _refuse_on_loop(self) -> None:
         if background.is_here():
@@ -182,6 +194,7 @@ class Call(Generic[T]):
             self._stop(interrupts)
         if interrupts.count:
             raise KeyboardInterrupt
+        notices.tell(self._notices)
 
     def _stop(self, interrupts: Interrupts) -> None:
         if self._home is None or self._stopped:
@@ -194,13 +207,15 @@ class Call(Generic[T]):
             for operation in self.watched:
                 operation.abort()
             self._until_done(CUT, lambda: False)
-            labels = ", ".join(repr(operation.label) for operation in self.watched) or self._name
-            warnings.warn(
-                f"{labels} did not answer the cancel and was cut off: it may still run on the server",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            self._warn(self.watched)
+        elif unheard := [operation for operation in self.watched if operation.unheard]:
+            self._warn(unheard)
         self.draw()
+
+    def _warn(self, cut: list[operations.Operation]) -> None:
+        for operation in cut:
+            operation.unheard = False  # said, and to be said once
+        operations.warn_unheard(", ".join(repr(operation.label) for operation in cut) or self._name, stacklevel=4)
 
     def _until_done(self, seconds: float, enough: Callable[[], bool]) -> None:
         until = time.monotonic() + seconds

@@ -15,10 +15,12 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 
+from dk_notebook.frames import notices
 from dk_notebook.frames.stream import ArrowStream
 
 T = TypeVar("T")
@@ -81,10 +83,13 @@ async def in_worker(function: Callable[..., T], *args: Any, interrupt: Callable[
     """
     loop = asyncio.get_running_loop()
     result: asyncio.Future[T] = loop.create_future()
+    ended = asyncio.Event()
     context = contextvars.copy_context()
+    warned = notices.held_in(context)
 
     def settle(value: T | None, error: BaseException | None) -> None:
-        if result.done():
+        ended.set()
+        if result.done():  # cancelled meanwhile
             return
         if error is None:
             result.set_result(value)  # type: ignore[arg-type]  # None only beside an error
@@ -103,25 +108,24 @@ async def in_worker(function: Callable[..., T], *args: Any, interrupt: Callable[
             return
 
     _submit(job)
-    if interrupt is None:
-        return await result
     try:
-        return await asyncio.shield(result)
+        value = await result
     except asyncio.CancelledError:
-        await _interrupted(result, interrupt)
+        if interrupt is not None:
+            await _interrupted(ended, interrupt)
         raise
+    notices.tell(warned)
+    return value
 
 
-async def _interrupted(result: asyncio.Future[T], interrupt: Callable[[], None]) -> None:
+async def _interrupted(ended: asyncio.Event, interrupt: Callable[[], None]) -> None:
     until = time.monotonic() + PATIENCE
-    while not result.done() and time.monotonic() < until:
+    while not ended.is_set() and time.monotonic() < until:
         interrupt()
-        try:
-            await asyncio.wait([result], timeout=0.05)
-        except asyncio.CancelledError:  # told twice; the function must still end before its session does
-            continue
-    if result.done() and not result.cancelled():
-        result.exception()  # looked at, so that asyncio does not report it as never retrieved
+        # CancelledError: told twice; the function must still end before its session does.
+        with suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(0.05):
+                await ended.wait()
 
 
 class Pulled:

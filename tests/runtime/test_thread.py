@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dk_notebook.errors import BlockingCallInLoop, ConnectionFailed, QueryError
+from dk_notebook.frames.notices import warn
 from dk_notebook.runtime import thread
 from dk_notebook.runtime.operations import Operation
 from dk_notebook.runtime.thread import run
@@ -91,6 +92,24 @@ def test_ctrl_c_stops_what_runs_and_leaves_no_task(seconds: float) -> None:
     assert tasks_left() == 0
 
 
+async def warned_then_waiting() -> None:
+    warn("what the store said first")
+    await asyncio.sleep(60)
+
+
+def test_what_a_stopped_call_warned_of_before_is_told() -> None:
+    interrupt_after(0.2)
+    with pytest.warns(UserWarning, match="what the store said first"), pytest.raises(KeyboardInterrupt):
+        run(warned_then_waiting())
+
+
+def test_a_warning_that_is_an_error_does_not_replace_the_stop() -> None:
+    interrupt_after(0.2)
+    with pytest.raises(KeyboardInterrupt) as stop:
+        run(warned_then_waiting())
+    assert stop.value.__notes__ == ["what the store said first"]
+
+
 def test_ctrl_c_works_under_a_foreign_handler_which_is_put_back() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -168,3 +187,14 @@ def test_a_dead_loop_is_noticed_and_the_next_call_starts_afresh() -> None:
         run(kill())
     assert run(asyncio.sleep(0, "afresh")) == "afresh"
     assert thread.loop() is not first
+
+
+async def warned_then_failing() -> None:
+    warn("what the store said first")
+    raise QueryError("refused")
+
+
+def test_a_warning_that_is_an_error_does_not_replace_the_stores_error() -> None:
+    with pytest.raises(QueryError, match="refused") as raised:
+        run(warned_then_failing())
+    assert raised.value.__notes__ == ["what the store said first"]

@@ -47,6 +47,32 @@ async def test_a_cancelled_function_is_interrupted_until_it_has_ended() -> None:
     assert ended.is_set()
 
 
+async def test_a_function_that_is_cancelled_twice_has_ended_before_its_caller_goes_on() -> None:
+    told, ended = [], threading.Event()
+
+    def work() -> None:
+        while len(told) < 4:
+            time.sleep(0.01)
+        ended.set()
+        raise LookupError("nobody waits for it any more")
+
+    task = asyncio.create_task(in_worker(work, interrupt=lambda: told.append(1)))
+    for _ in range(3):
+        await asyncio.sleep(0.02)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+
+
+async def test_a_deadline_interrupts_the_function_and_is_a_time_out() -> None:
+    stop = threading.Event()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await in_worker(stop.wait, interrupt=stop.set)
+    assert stop.is_set()
+
+
 async def test_a_cancelled_function_without_interrupt_is_left_to_itself() -> None:
     over = threading.Event()
     task = asyncio.create_task(in_worker(over.wait))
