@@ -298,7 +298,10 @@ _SCALARS = {"bool", "int", "float", "str", "bytes", "Decimal", "datetime", "date
 
 
 def _lists(name: str, values: Objects) -> Converted:
-    """Lists of one kind of scalars as a list column, anything else (nested, mixed) as JSON."""
+    """Lists of one kind of scalars as a list column, anything else (nested, mixed) as JSON.
+
+    Whole numbers among floats are floats, as long as all of them are: ``[1, 2.5]`` is a list of numbers.
+    """
     flat = _concatenated(values)
     offsets = np.zeros(len(values) + 1, dtype=np.int64)
     np.cumsum(
@@ -310,7 +313,11 @@ def _lists(name: str, values: Objects) -> Converted:
     if flat.dtype != object:
         items = pa.array(flat, from_pandas=True)
     else:
-        kinds = {_kind(found) for found in set(map(type, flat[~_missing(flat)]))}
+        there = ~_missing(flat)
+        kinds = {_kind(found) for found in set(map(type, flat[there]))}
+        if kinds == {"int", "float"} and all(_is_float(value) for value in flat[there]):
+            flat[there] = [float(value) for value in flat[there]]
+            kinds = {"float"}
         if len(kinds) > 1 or not kinds <= _SCALARS:
             return _documents(name, values)
         try:
@@ -322,6 +329,14 @@ def _lists(name: str, values: Objects) -> Converted:
     if offsets[-1] > np.iinfo(np.int32).max:
         return pa.LargeListArray.from_arrays(pa.array(offsets), items), {}
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), items), {}
+
+
+def _is_float(number: Any) -> bool:
+    """Whether a float is exactly that number."""
+    try:
+        return bool(float(number) == number)
+    except OverflowError:
+        return False
 
 
 def _concatenated(values: Objects) -> Objects | None:

@@ -13,6 +13,13 @@ Decimals = Literal["auto", "exact", "float", "string"]
 Json = Literal["parse", "text"]
 As = Literal["pandas", "arrow", "polars"]
 
+_CHOICES: Mapping[str, tuple[object, ...]] = {
+    "as_": get_args(As),
+    "decimals": get_args(Decimals),
+    "json": get_args(Json),
+    "dtype_backend": (None, *get_args(DtypeBackend)),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrameOptions:
@@ -37,11 +44,8 @@ class FrameOptions:
     as_: As = "pandas"
 
     def __post_init__(self) -> None:
-        _choice("as_", self.as_, get_args(As))
-        _choice("decimals", self.decimals, get_args(Decimals))
-        _choice("json", self.json, get_args(Json))
-        if self.dtype_backend is not None:
-            _choice("dtype_backend", self.dtype_backend, get_args(DtypeBackend))
+        for name, known in _CHOICES.items():
+            _choice(name, getattr(self, name), known)
         if self.dtypes is not None and not isinstance(self.dtypes, Mapping):
             raise ConfigError('dtypes= is a mapping from column to dtype, such as {"c": "int64"}')
         if self.as_ != "pandas":
@@ -57,8 +61,9 @@ class FrameOptions:
         return [self.index] if isinstance(self.index, str) else list(self.index)
 
 
-def _choice(name: str, value: object, known: Sequence[str]) -> None:
+def _choice(name: str, value: object, known: Sequence[object]) -> None:
     if value not in known:
+        names = [each for each in known if isinstance(each, str)]
         raise ConfigError(
-            f"{name}={value!r} is none of {', '.join(map(repr, known))}", hint=did_you_mean(str(value), known)
+            f"{name}={value!r} is none of {', '.join(map(repr, names))}", hint=did_you_mean(str(value), names)
         )

@@ -38,17 +38,18 @@ def from_arrow(table: pa.Table, options: FrameOptions | None = None, *, warned: 
     chosen = options.dtypes or {}
     names.check_known(options.levels, table.column_names, "index")
     names.check_known(chosen, table.column_names, "dtypes")
-    columns: dict[int, Any] = {}
+    columns: dict[str, Any] = {}
     for place, column in enumerate(table.schema):
         values = table.column(place)
         if column.name in chosen:
-            columns[place] = build_as(column, values, chosen[column.name])
+            columns[column.name] = build_as(column, values, chosen[column.name])
             continue
-        columns[place] = build(column, values, options)
+        columns[column.name] = build(column, values, options)
         if column.name not in warned and _may_round(column, options) and decimals.warn_of_rounding(column, values):
             warned.add(column.name)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
-    frame.columns = pd.Index(table.column_names, dtype=None if table.num_columns else object)
+    if not columns:
+        frame.columns = pd.Index([], dtype=object)
     return frame.set_index(options.levels) if options.levels else frame
 
 

@@ -336,20 +336,23 @@ RULES: dict[Pair, Rule] = {
 """(kind, kind) -> rule. What is not here is refused: nothing becomes text, a date no number, bytes no text."""
 
 Hint = Callable[[str, pa.DataType, pa.DataType], str | None]
+_UNITS = ("s", "ms", "us", "ns")
 
 
-def _zone_hint(column: str, source: pa.DataType, target: pa.DataType) -> str | None:
+def _time_hint(column: str, source: pa.DataType, target: pa.DataType) -> str | None:
     match kind(source), kind(target):
         case "timestamp", "timestamp" if source.tz is None and target.tz is not None:
             return f'df[{column!r}].dt.tz_localize("UTC"), or the zone that these times are in'
         case "timestamp", _ if source.tz is not None and getattr(target, "tz", None) is None:
             return f'df[{column!r}].dt.tz_convert("UTC").dt.tz_localize(None), or another zone\'s local time'
+        case "timestamp", "timestamp" if _UNITS.index(source.unit) > _UNITS.index(target.unit):
+            return f'df[{column!r}].dt.floor("{target.unit}") if losing what is finer is what you want'
     return None
 
 
 HINTS: dict[tuple[str | None, str | None], Hint] = {
-    ("timestamp", "timestamp"): _zone_hint,
-    ("timestamp", "date"): _zone_hint,
+    ("timestamp", "timestamp"): _time_hint,
+    ("timestamp", "date"): _time_hint,
     **{
         (name, "text"): lambda column, *_: f"df[{column!r}].astype(str) if text is what you want"
         for name in ("integer", "float", "decimal", "boolean", "date", "time", "timestamp")

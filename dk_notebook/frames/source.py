@@ -12,6 +12,7 @@ import pyarrow as pa
 from dk_notebook.errors import ConfigError, ConversionError
 from dk_notebook.frames import names, types
 from dk_notebook.frames.cast import cast_exact
+from dk_notebook.frames.dask import is_dask, partitions
 from dk_notebook.frames.pandas import label, to_arrow
 from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.frames.text import check_text
@@ -49,8 +50,8 @@ def as_stream(data: Any, *, index: bool = False, call: Call = directly) -> Rows:
     >>> stream.schema.names, stream.total_rows, stream.labels(0)
     (['a'], 1, 'x')
     """
-    if _is_dask(data):
-        return _from_frames(_partitions(data), index=index, call=call)
+    if is_dask(data):
+        return _from_frames(partitions(data), index=index, call=call)
     table = _table(data, index=index)
     if table is not None:
         rows = Rows.from_table(table)
@@ -72,15 +73,6 @@ def as_stream(data: Any, *, index: bool = False, call: Call = directly) -> Rows:
 
 def _is_polars(data: Any) -> bool:
     return type(data).__module__.partition(".")[0] == "polars"
-
-
-def _is_dask(data: Any) -> bool:
-    return type(data).__module__.partition(".")[0] in ("dask", "dask_expr") and hasattr(data, "partitions")
-
-
-def _partitions(data: Any) -> Iterator[pd.DataFrame]:
-    for partition in data.partitions:
-        yield partition.compute()
 
 
 def _table(data: Any, *, index: bool) -> pa.Table | None:
@@ -242,6 +234,8 @@ def _relabel(values: Any, labels: list[str], column: pa.Field, position: int) ->
                 column=column.name,
                 position=position + row,
                 source="category",
+                hint="give all frames the same categories, or write plain values, as in "
+                f"df[{column.name!r}].astype(df[{column.name!r}].cat.categories.dtype)",
             )
         codes = indices.cast(column.type.index_type)
         chunks.append(pa.DictionaryArray.from_arrays(codes, known, ordered=column.type.ordered))

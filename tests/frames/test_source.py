@@ -63,7 +63,11 @@ def test_index_of_a_table_is_an_error():
         as_stream(TABLE, index=True)
 
 
-@pytest.mark.parametrize("data", [5, "text", {"a": [1]}, iter([]), iter([5])], ids=repr)
+@pytest.mark.parametrize(
+    "data",
+    [5, "text", {"a": [1]}, iter([]), iter([5])],
+    ids=["number", "text", "mapping", "no frames", "iterator of numbers"],
+)
 def test_what_is_no_table_is_an_error(data):
     with pytest.raises(ConfigError):
         as_stream(data)
