@@ -83,17 +83,22 @@ class Writer:
 
     character: Callable[[str], str]
     """A literal character, inside of a set and outside."""
-    classes: Mapping[str, str]
+    classes: Callable[[str], str]
     r"""What stands in ``[...]`` for ``d``, ``w`` and ``s``: Python's digits, word characters and white space."""
     anchors: Mapping[str, str]
     r"""``^``, ``$`` (also before a final line feed), ``\A`` and ``\Z``."""
     anything: str
     r"""``.``: any character but the line feed."""
+    folds: bool = True
+    """Its ``(?i)`` is Python's. If not, each letter is written with all that Python takes for it."""
 
 
 def write(pattern: str, writer: Writer) -> str:
     """The pattern as an engine's own. ConfigError as `parse`."""
-    return "".join(_written(item, writer) for item in parse(pattern))
+    items = parse(pattern)
+    if items[:1] == (Item("fold", "(?i)"),) and not writer.folds:
+        items = tuple(_in_any_case(item) for item in items[1:])
+    return "".join(_written(item, writer) for item in items)
 
 
 def _written(item: Item, writer: Writer) -> str:
@@ -118,11 +123,34 @@ def _written_set(item: Item, writer: Writer) -> str:
         if isinstance(member, tuple):
             body += writer.character(member[0]) + "-" + writer.character(member[1])
         else:
-            body += writer.classes[member[1]] if len(member) > 1 else writer.character(member)
+            body += writer.classes(member[1]) if len(member) > 1 else writer.character(member)
     if not outside:
         return f"[{'^' if item.negated else ''}{body}]"
     # A negated class inside of a set: only alone, as in \D or [^\D].
-    return f"[{'' if item.negated else '^'}{writer.classes[outside[0][1].lower()]}]"
+    return f"[{'' if item.negated else '^'}{writer.classes(outside[0][1].lower())}]"
+
+
+def _in_any_case(item: Item) -> Item:
+    """The same for an engine that does not know which characters differ in case alone."""
+    members = (item.text,) if item.kind == "character" else item.members
+    others = [other for member in members for other in _other_cases(member)]
+    return Item("set", negated=item.negated, members=(*members, *others)) if others else item
+
+
+@lru_cache(maxsize=1024)
+def _other_cases(member: str | tuple[str, str]) -> tuple[str, ...]:
+    """The characters that Python takes for a member of a set when it ignores case, beside those that it holds."""
+    if isinstance(member, str) and len(member) > 1:
+        return ()  # a class
+    low, high = member[0], member[-1]
+    found = re.findall(rf"[\U{ord(low):08x}-\U{ord(high):08x}]", _cased(), re.IGNORECASE)
+    return tuple(character for character in found if not low <= character <= high)
+
+
+@lru_cache(maxsize=1)
+def _cased() -> str:
+    """All characters that have another case; they lie in the first two planes."""
+    return "".join(one for one in map(chr, range(0x20000)) if one.lower() != one or one.upper() != one)
 
 
 def _items(pattern: str) -> Iterator[Item]:

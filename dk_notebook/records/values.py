@@ -1,6 +1,7 @@
 """Single values as the Python objects that queries and parameters work with.
 
-Numpy and pandas are recognised where they are loaded: a program that has not imported them has no value of theirs.
+Numpy, pandas and pyarrow are recognised where they are loaded: a program that has not imported them has no value of
+theirs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Set
 from datetime import date, datetime
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 
@@ -19,7 +21,7 @@ def scalar(value: Any) -> Any:
 
     numpy scalars become their Python values, a numpy time a datetime, or a pandas Timestamp where it has digits below
     the microsecond; a pandas Timestamp without such digits becomes a datetime; UUIDs become text, members of an Enum
-    their value. Everything else is returned as it is.
+    their value, scalars of Arrow what they hold. Everything else is returned as it is.
 
     >>> scalar(float("nan")) is None
     True
@@ -34,19 +36,19 @@ def scalar(value: Any) -> Any:
         return scalar(value.value)
     if isinstance(value, uuid.UUID):
         return str(value)
-    return _pandas_scalar(_numpy_scalar(value))
+    return _pandas_scalar(_numpy_scalar(_arrow_scalar(value)))
 
 
 def members(values: Any) -> list[Any] | None:
     """The elements of a list-like value, each a `scalar`; None when ``values`` is not list-like.
 
-    Lists are lists, tuples, sets, ranges, iterators, numpy arrays and pandas Series and Indexes, the keys of a
-    mapping; not text, bytes or a mapping.
+    Lists are lists, tuples, sets, ranges, iterators, arrays of numpy and Arrow, Series of pandas and polars, Indexes,
+    the keys of a mapping; not text, bytes, a mapping or a network of addresses.
 
     >>> members(range(3)), members("abc")
     ([0, 1, 2], None)
     """
-    if isinstance(values, (str, bytes, bytearray, memoryview, Mapping)) or not isinstance(values, Iterable):
+    if isinstance(values, _ONE) or not isinstance(values, Iterable):
         return None
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(values, numpy.ndarray) and values.ndim == 0:
@@ -55,6 +57,17 @@ def members(values: Any) -> list[Any] | None:
         # Sets have no order of their own; a fixed one makes equal statements equal text.
         values = sorted(values, key=lambda element: (type(element).__name__, str(element)))
     return [scalar(element) for element in values]
+
+
+_ONE = (str, bytes, bytearray, memoryview, Mapping, IPv4Network, IPv6Network)
+"""What can be iterated over, and is one value. A network of addresses may have more of them than time has seconds."""
+
+
+def _arrow_scalar(value: Any) -> Any:
+    arrow = sys.modules.get("pyarrow")
+    if arrow is None or not hasattr(arrow, "Scalar") or not isinstance(value, arrow.Scalar):
+        return value
+    return scalar(value.as_py())
 
 
 def _numpy_scalar(value: Any) -> Any:

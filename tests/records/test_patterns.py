@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from dk_notebook.backends.sql.dialects import RE2
+from dk_notebook.backends.sql.dialects import ARE, RE2
 from dk_notebook.errors import ConfigError
 from dk_notebook.records.patterns import compiled, write
 
 pytestmark = pytest.mark.unit
+
+SPACES = (
+    r"[\u0009-\u000d\u001c-\u0020\u0085-\u0085\u00a0-\u00a0\u1680-\u1680\u2000-\u200a"
+    r"\u2028-\u2029\u202f-\u202f\u205f-\u205f\u3000-\u3000]"
+)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +40,23 @@ pytestmark = pytest.mark.unit
 )
 def test_what_all_agree_on_is_written_for_the_engine(pattern: str, written: str) -> None:
     assert write(pattern, RE2) == written
+
+
+@pytest.mark.parametrize(
+    ("pattern", "written"),
+    [
+        ("^a$", r"\Aa(?:\n?\Z)"),
+        (r"a\.b", r"a\u002eb"),
+        ("\U0001f600", r"\U0001f600"),
+        (r"\s", SPACES),
+        ("(?i)a1", "[aA]1"),
+        ("(?i)[^b-d]", "[^b-dBCD]"),
+        ("(?i)k", r"[kK\u212a]"),
+        (r"(?i)\S", write(r"\S", ARE)),
+    ],
+)
+def test_an_engine_that_knows_no_letters_is_told_all_of_them(pattern: str, written: str) -> None:
+    assert write(pattern, ARE) == written
 
 
 @pytest.mark.parametrize(
