@@ -24,6 +24,9 @@ from dk_notebook.api.reading import (
 from dk_notebook.api.writing import awrite_table, plan_write, write_table
 from dk_notebook.backends.base import WritePlan, WriteReport
 from dk_notebook.connections import Connection, close, connect, use
+from dk_notebook.database.aio import AsyncDatabase
+from dk_notebook.database.blocking import Database
+from dk_notebook.database.streaming import StreamConfig, StreamResult
 from dk_notebook.errors import (
     BlockingCallInLoop,
     ConfigError,
@@ -42,16 +45,19 @@ from dk_notebook.errors import (
     WriteRejected,
 )
 from dk_notebook.records.query import Query
+from dk_notebook.records.record import Record
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AsyncDatabase",
     "BlockingCallInLoop",
     "ConfigError",
     "Conflict",
     "Connection",
     "ConnectionFailed",
     "ConversionError",
+    "Database",
     "DeadlineExceeded",
     "DkError",
     "MissingDependency",
@@ -61,6 +67,9 @@ __all__ = [
     "PoolTimeout",
     "Query",
     "QueryError",
+    "Record",
+    "StreamConfig",
+    "StreamResult",
     "Unsupported",
     "WritePlan",
     "WriteRejected",

@@ -11,10 +11,13 @@ from dk_notebook import scope
 from dk_notebook.api.reading import Target
 from dk_notebook.api.twin import twin_of
 from dk_notebook.api.writing import awrite_table, write_table
-from dk_notebook.backends.base import Mode, WriteReport
+from dk_notebook.backends.base import Layout, Mode, WriteReport
 from dk_notebook.connections import resolve
+from dk_notebook.frames.pandas import to_arrow
+from dk_notebook.frames.records import key_column, records_of
 from dk_notebook.methods import Params
 from dk_notebook.reading import ReadArguments
+from dk_notebook.records.record import Record
 from dk_notebook.writing import WriteArguments
 
 
@@ -34,6 +37,7 @@ class FrameAccessor:
         if_exists: Mode | None = None,
         key: str | Sequence[str] | None = None,
         index: bool = False,
+        layout: Layout | None = None,
         types: Mapping[str, str] | None = None,
         errors: Literal["raise", "collect"] = "raise",
         partition_by: Sequence[str] | None = None,
@@ -57,6 +61,7 @@ class FrameAccessor:
             if_exists=if_exists,
             key=key,
             index=index,
+            layout=layout,
             types=types,
             errors=errors,
             partition_by=partition_by,
@@ -72,6 +77,19 @@ class FrameAccessor:
     ) -> Coroutine[Any, Any, WriteReport]:
         """`to_backend`, awaited."""
         return awrite_table(self._frame, table, connection, **arguments)
+
+    def to_records(self, key: str | None = None) -> list[Record]:
+        """A record a row, a field a column; missing values are None.
+
+        ``key``: the column of the ids; None: the column ``id`` if there is one, else an id is drawn for each.
+        ConfigError: ``key`` is no column. ConversionError: an id is missing.
+
+        >>> import pandas as pd, dk_notebook
+        >>> pd.DataFrame({"code": ["a", "b"], "n": [1, None]}).dk.to_records(key="code")
+        [Record({'code': 'a', 'n': 1.0}, id='a'), Record({'code': 'b', 'n': None}, id='b')]
+        """
+        table = to_arrow(self._frame)
+        return records_of(table, key_column(table.schema, key))
 
     def query(self, query: str, *, params: Params = None, **arguments: Unpack[ReadArguments]) -> Any:
         """The result of SQL over this frame, which is called ``df`` there. Runs in the embedded DuckDB.

@@ -9,10 +9,12 @@ from typing import Any, Literal, Protocol, TypedDict
 import pandas as pd
 import pyarrow as pa
 
-from dk_notebook.backends.base import Native, TableQuery
+from dk_notebook import layouts
+from dk_notebook.backends.base import Layout, Native, Session, TableQuery
 from dk_notebook.errors import ConfigError
 from dk_notebook.frames.options import FrameOptions
 from dk_notebook.frames.shape import to_frame
+from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.progress import bar
 from dk_notebook.records.query import Query
 from dk_notebook.runtime.operations import Operation
@@ -72,6 +74,8 @@ class TableArguments(TypedDict, total=False):
     """Rows at most; runs in the store."""
     partitions: int
     """Parts read at the same time."""
+    layout: Layout | None
+    """"documents": what the records API keeps there, a column a field."""
 
 
 def native(
@@ -97,20 +101,22 @@ def table_query(
     order_by: str | Sequence[str] | None = None,
     limit: int | None = None,
     partitions: int = 1,
+    layout: Layout | None = None,
 ) -> TableQuery:
     """The rows and columns of one table that were asked for."""
     query = Query.of(where=where, order_by=order_by, limit=row_count("limit", limit), columns=columns)
     if isinstance(partitions, bool) or not isinstance(partitions, int) or partitions < 1:
         raise ConfigError(f"partitions must be a whole number of at least 1, not {partitions!r}")
-    return TableQuery(table=table, query=query, partitions=partitions)
+    kind = TableQuery if layouts.checked(layout) is None else DocumentQuery
+    return kind(table=table, query=query, partitions=partitions)
 
 
 async def read(source: Source, query: Native | TableQuery, **arguments: Any) -> Any:
     """The whole result as one frame of the form that was asked for."""
-    options, operation = _prepare(source, query, arguments)
+    query, options, operation = _prepare(source, query, arguments)
     with operation:
         async with operation.step(), source.store.session(operation) as session:
-            table = await (await session.scan(query)).read_all()
+            table = await (await _scan(session, query)).read_all()
         frame = await _framed(table, options, set())
         return _described(frame, query, operation, rows=table.num_rows)
 
@@ -119,7 +125,7 @@ async def iterate(
     source: Source, query: Native | TableQuery, *, chunk_rows: int, **arguments: Any
 ) -> AsyncGenerator[Any, None]:
     """The result as frames of ``chunk_rows`` rows (the last may be shorter); an empty result is one empty frame."""
-    options, operation = _prepare(source, query, arguments)
+    query, options, operation = _prepare(source, query, arguments)
     with operation:
         chunks = _chunks(source, query, operation, chunk_rows)
         warned: set[str] = set()
@@ -135,12 +141,22 @@ async def iterate(
             await chunks.aclose()
 
 
+class DocumentQuery(TableQuery):
+    """A query over documents."""
+
+
+async def _scan(session: Session, query: Native | TableQuery, *, batch_rows: int | None = None) -> ArrowStream:
+    if isinstance(query, DocumentQuery):
+        return await layouts.scan(session, query, batch_rows=batch_rows)
+    return await session.scan(query, batch_rows=batch_rows)
+
+
 async def _chunks(
     source: Source, query: Native | TableQuery, operation: Operation, chunk_rows: int
 ) -> AsyncGenerator[pa.Table, None]:
     """Tables of exactly ``chunk_rows`` rows, cut from the batches as they come."""
     async with source.store.session(operation) as session:
-        stream = await session.scan(query, batch_rows=chunk_rows)
+        stream = await _scan(session, query, batch_rows=chunk_rows)
         try:
             waiting: list[pa.RecordBatch] = []
             rows, yielded = 0, False
@@ -158,16 +174,33 @@ async def _chunks(
             await stream.aclose()
 
 
-def _prepare(source: Source, query: Native | TableQuery, arguments: dict[str, Any]) -> tuple[FrameOptions, Operation]:
+def _prepare(
+    source: Source, query: Native | TableQuery, arguments: dict[str, Any]
+) -> tuple[Native | TableQuery, FrameOptions, Operation]:
     timeout = arguments.pop("timeout", None)
     progress = arguments.pop("progress", None)
-    if arguments.pop("arrays", None) is not None:
-        raise ConfigError(f"arrays= is for Elasticsearch; {source.store.backend.name} declares its array columns")
-    options = FrameOptions(**{name: value for name, value in arguments.items() if value is not None})
-    if options.decimals == "auto":
-        options = replace(options, decimals=source.store.config.decimals)
+    query = _with_arrays(source, query, arguments.pop("arrays", None))
+    index = arguments.get("index")
+    if index is not None:
+        query = replace(query, named=(index,) if isinstance(index, str) else tuple(index))
+    chosen = {name: value for name, value in arguments.items() if value is not None}
+    if chosen.get("decimals", "auto") == "auto":
+        chosen["decimals"] = source.store.config.decimals
+    options = FrameOptions(**chosen)
     operation = Operation(label(query), connection=source.name, timeout=seconds(timeout), draw=bar(progress))
-    return options, operation
+    return query, options, operation
+
+
+def _with_arrays(source: Source, query: Native | TableQuery, arrays: Any) -> Native | TableQuery:
+    """The query with the columns of lists that the caller names."""
+    if arrays is None:
+        return query
+    if not source.store.backend.names_arrays:
+        raise ConfigError(f"arrays= is for Elasticsearch; {source.store.backend.name} declares its array columns")
+    named = [arrays] if isinstance(arrays, str) else list(arrays)
+    if not all(isinstance(name, str) for name in named):
+        raise ConfigError("arrays= takes the names of columns")
+    return replace(query, arrays=tuple(named))
 
 
 async def _framed(table: pa.Table, options: FrameOptions, warned: set[str]) -> Any:

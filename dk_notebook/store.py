@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
 
 from dk_notebook.backends.base import Backend, BackendConfig, Session
 from dk_notebook.runtime import pools
@@ -18,13 +17,31 @@ class Store:
     backend: type[Backend]
     config: BackendConfig
 
-    @asynccontextmanager
-    async def session(self, operation: Operation) -> AsyncIterator[Session]:
+    def session(self, operation: Operation) -> Leased:
         """A session from the pool of the running loop, which is opened on first use."""
-        pool = await pools.acquire(self.backend, self.config, owner=self)
-        async with pool.session(operation) as session:
-            yield session
+        return Leased(self, operation)
 
     async def close(self) -> None:
         """Give the pools back on every loop; a pool that others hold too stays open."""
         await pools.release(owner=self)
+
+
+class Leased:
+    """A session of a store, for the time of the block."""
+
+    __slots__ = ("_operation", "_session", "_store")
+
+    def __init__(self, store: Store, operation: Operation) -> None:
+        self._store = store
+        self._operation = operation
+
+    async def __aenter__(self) -> Session:
+        store = self._store
+        pool: Backend = await pools.acquire(store.backend, store.config, owner=store)
+        self._session = pool.session(self._operation)
+        return await self._session.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._session.__aexit__(kind, error, trace)

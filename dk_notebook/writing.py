@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypedDict, get_args
 
-from dk_notebook.backends.base import Mode, TableWrite, WritePlan, WriteReport
+from dk_notebook import layouts
+from dk_notebook.backends.base import Layout, Mode, TableWrite, WritePlan, WriteReport
 from dk_notebook.errors import ConfigError, ConversionError, did_you_mean
 from dk_notebook.frames.source import as_stream
 from dk_notebook.progress import bar
@@ -29,6 +30,8 @@ class WriteArguments(TypedDict, total=False):
     """The columns that tell rows apart, for upsert and ignore."""
     index: bool
     """Write the named levels of the frame's index as columns."""
+    layout: Layout | None
+    """"documents": a document a row, for the records API; ``key`` is then the column of the ids (or ``id``)."""
     types: Mapping[str, str] | None
     """Column -> type in the store's language, for a table that is made."""
     errors: Literal["raise", "collect"]
@@ -47,7 +50,8 @@ class WriteArguments(TypedDict, total=False):
 
 async def write(source: Source, data: Any, table: str, **arguments: Any) -> WriteReport:
     """Write ``data`` to a table of ``source``; the report says what happened."""
-    target = _target(table, arguments)
+    documents = layouts.checked(arguments.get("layout")) is not None
+    target = _target(table, arguments, documents=documents)
     operation = Operation(
         f"write {table}",
         connection=source.name,
@@ -60,7 +64,8 @@ async def write(source: Source, data: Any, table: str, **arguments: Any) -> Writ
             operation.total_rows = rows.total_rows
             try:
                 async with source.store.session(operation) as session:
-                    report = await session.ingest(target, rows)
+                    ingest = layouts.ingest if documents else type(session).ingest
+                    report = await ingest(session, target, rows)
             except ConversionError as error:
                 if error.position is not None and rows.labels is not None and error.label is None:
                     error.label = rows.labels(error.position)
@@ -75,25 +80,27 @@ async def write(source: Source, data: Any, table: str, **arguments: Any) -> Writ
 
 async def plan(source: Source, data: Any, table: str, **arguments: Any) -> WritePlan:
     """What `write` with these arguments would do. Changes nothing; of an iterator it takes the first frame."""
-    target = _target(table, arguments)
+    documents = layouts.checked(arguments.get("layout")) is not None
+    target = _target(table, arguments, documents=documents)
     operation = Operation(f"plan {table}", connection=source.name)
     with operation:
         async with operation.step():
             rows = await in_worker(lambda: as_stream(data, index=arguments.get("index", False), call=in_worker))
             try:
                 async with source.store.session(operation) as session:
-                    return await session.plan(target, rows.schema)
+                    make = layouts.plan if documents else type(session).plan
+                    return await make(session, target, rows.schema)
             finally:
                 await rows.aclose()
 
 
-def _target(table: str, arguments: Mapping[str, Any]) -> TableWrite:
+def _target(table: str, arguments: Mapping[str, Any], *, documents: bool) -> TableWrite:
     """The arguments as one value, checked as far as no store is needed for it."""
     mode = _mode(arguments)
     key = _names("key", arguments.get("key"))
-    if mode in KEYED and not key:
+    if mode in KEYED and not key and not documents:
         raise ConfigError(f"mode={mode!r} needs key=: the columns that tell rows apart")
-    if mode not in KEYED and key:
+    if mode not in KEYED and key and not documents:
         raise ConfigError(f"key= is for the modes {' and '.join(KEYED)}; mode={mode!r} does not use it")
     errors = arguments.get("errors", "raise")
     if errors not in ("raise", "collect"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,6 +12,14 @@ from dk_notebook.connections import connections as known_connections
 from dk_notebook.connections import resolve
 from dk_notebook.methods import Params, Query
 from dk_notebook.runtime import operations
+
+_PACKAGES = (
+    *("dk-notebook", "pandas", "pyarrow", "duckdb"),
+    *("asyncpg", "pgpq"),
+    *("elasticsearch", "aiohttp", "orjson"),
+    *("aioboto3", "botocore", "obstore"),
+    *("tqdm", "polars", "dask", "ipython", "ipykernel"),
+)
 
 
 def execute(statement: Query, connection: Target = None, *, params: Params = None, timeout: float | None = None) -> int:
@@ -36,7 +42,10 @@ def aexecute(
 
 
 def tables(connection: Target = None) -> pd.DataFrame:
-    """A row a table: schema, table, kind, rows (the store's estimate), bytes."""
+    """A row a table: schema, table, kind, rows (the store's estimate), bytes.
+
+    The last two are NULL where the store has no figure: of views, and DuckDB counts no bytes a table.
+    """
     return resolve(connection).tables()
 
 
@@ -69,15 +78,20 @@ def cancel(id: int | None = None) -> int:  # noqa: A002 (the name in the public 
 
 
 def show_versions() -> pd.DataFrame:
-    """Versions of what matters here, and the connections that are open. Holds no secrets.
+    """Versions of what matters here, and the stores whose connections are open. Holds no secrets.
 
     Columns: component, version.
     """
+    # Here: they take milliseconds that `import dk_notebook` need not take.
+    import importlib.metadata
+    import platform
+
     rows = [("python", platform.python_version()), ("platform", platform.platform())]
-    for package in ("dk-notebook", "pandas", "pyarrow", "duckdb", "tqdm", "polars", "ipython", "ipykernel"):
+    for package in _PACKAGES:
         try:
             rows.append((package, importlib.metadata.version(package)))
         except importlib.metadata.PackageNotFoundError:
             rows.append((package, "not installed"))
-    rows += [(f"connection {row['name']}", row["backend"]) for row in known_connections() if row["open"]]
+    reached = [row for row in known_connections() if row["open"]]
+    rows += [(f"connection {row['name']}", f"{row['backend']}, {row['location']}") for row in reached]
     return pd.DataFrame(rows, columns=["component", "version"])

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequenc
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from dk_notebook.api.twin import twin_of
+from dk_notebook.backends.base import Layout
 from dk_notebook.connections import Connection, resolve
 from dk_notebook.methods import CHUNK_ROWS, Params, Query, TableReadArguments
 from dk_notebook.reading import FrameArguments, ReadArguments, TableArguments
@@ -69,11 +70,13 @@ def read_query(
     Parameters
     ----------
     query
-        SQL. Parameters are written ``:name`` (or ``$1``); their values never become text of the statement.
+        SQL. Parameters are written ``:name`` (or ``$1``); their values never become text of the statement. For
+        Elasticsearch ES|QL, with parameters ``?name`` (or ``?1``), or a Query DSL body as a dict with its index:
+        ``{"index": "flights", "query": ...}`` gives the hits, all of them, and with ``"aggs"`` a row a bucket.
     connection
         A name, a URL or a Connection; None: the default connection.
     params
-        A mapping for ``:name``, a sequence for ``$1``. ``IN :ids`` takes a list.
+        A mapping for ``:name``, a sequence for ``$1``. ``IN :ids`` takes a list. A Query DSL body has none.
     limit
         Rows at most; runs in the store.
     index
@@ -152,6 +155,7 @@ def read_table(
     order_by: str | Sequence[str] | None = None,
     limit: int | None = None,
     partitions: int = 1,
+    layout: Layout | None = None,
     index: str | Sequence[str] | None = None,
     dtypes: Mapping[str, Any] | None = None,
     dtype_backend: DtypeBackend = None,
@@ -176,7 +180,11 @@ def read_table(
     order_by
         ``"a"``, ``"-a"`` (descending) or a list of them; NULL comes last.
     partitions
-        Parts read at the same time, of one consistent state.
+        Parts read at the same time, of one consistent state. DuckDB reads a table in all its threads as it is: any
+        number does the same there.
+    layout
+        "documents": what `AsyncDatabase` keeps in the table, a column a field, ``id`` first. JSON declares no types:
+        a field of integers, floats, booleans or text alone has that type, any other one holds objects.
 
     The other parameters and the errors are those of `read_query`; NotFound names the table or column nearest to one
     that is not there.
@@ -195,6 +203,7 @@ def read_table(
         order_by=order_by,
         limit=limit,
         partitions=partitions,
+        layout=layout,
         index=index,
         dtypes=dtypes,
         dtype_backend=dtype_backend,

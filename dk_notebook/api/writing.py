@@ -7,7 +7,7 @@ from typing import Any, Literal, Unpack
 
 from dk_notebook.api.reading import Target
 from dk_notebook.api.twin import twin_of
-from dk_notebook.backends.base import Mode, WritePlan, WriteReport
+from dk_notebook.backends.base import Layout, Mode, WritePlan, WriteReport
 from dk_notebook.connections import resolve
 from dk_notebook.writing import WriteArguments
 
@@ -21,6 +21,7 @@ def write_table(
     if_exists: Mode | None = None,
     key: str | Sequence[str] | None = None,
     index: bool = False,
+    layout: Layout | None = None,
     types: Mapping[str, str] | None = None,
     errors: Literal["raise", "collect"] = "raise",
     partition_by: Sequence[str] | None = None,
@@ -37,8 +38,9 @@ def write_table(
     Parameters
     ----------
     data
-        A pandas or polars frame, a pyarrow Table or reader, anything with ``__arrow_c_stream__``, or an iterator of
-        frames of one schema.
+        A pandas or polars frame, a pyarrow Table or reader, anything with ``__arrow_c_stream__``, an iterator of
+        frames of one schema, or a dask frame. Of that one each partition is computed by itself, when it is its turn:
+        after a shuffle (set_index, merge), ``persist()`` it first, or every partition repeats what they share.
     table
         As for `read_table`.
     connection
@@ -53,10 +55,15 @@ def write_table(
         The columns that tell rows apart, for "upsert" and "ignore".
     index
         Write the named levels of the frame's index as columns.
+    layout
+        "documents": a document a row, which `AsyncDatabase` reads as a record. ``key``, or else a column ``id``, then
+        holds the ids, in every mode; without either an id is drawn for each row.
     types
-        Column -> type in the store's language, for a table that is made.
+        Column -> type in the store's language, for a table that is made. On PostgreSQL "text" and "bigint" keep the
+        nanoseconds of times, which its own types of time do not have: as ISO 8601, or counted.
     errors
-        "raise", or "collect": the good rows go in, the bad ones come back in ``report.rejected``.
+        "raise", or "collect": the good rows go in, the bad ones come back in ``report.rejected``: label, position,
+        column and reason, no values. What a trigger of the table says is its author's text, and may quote the row.
     partition_by, format, compression
         For datasets on S3.
     timeout
@@ -86,6 +93,7 @@ def write_table(
         if_exists=if_exists,
         key=key,
         index=index,
+        layout=layout,
         types=types,
         errors=errors,
         partition_by=partition_by,

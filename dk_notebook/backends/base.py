@@ -1,13 +1,13 @@
 """What a store must be able to do: the contract between the package and its backends.
 
 A `Backend` is one open store with its pool, on one event loop. A `Session` is work on one lease from that pool.
-What only some stores can do are protocols, asked for with ``isinstance``. `dk_notebook.testing` holds the tests that
+What only some stores can do are protocols, asked for with ``isinstance``; `documents.Documents` is one of them, for
+the records API. `dk_notebook.testing` holds the tests that
 every backend must pass.
 """
 
 from __future__ import annotations
 
-import html
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 
+from dk_notebook.backends.documents import DocumentPlace
+from dk_notebook.config.settings import ENVIRONMENT, Level
 from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.records.query import Query
 from dk_notebook.runtime.leases import PoolStatus
@@ -24,6 +26,9 @@ from dk_notebook.runtime.operations import Operation
 Mode = Literal["fail", "append", "replace", "truncate", "upsert", "ignore"]
 OnError = Literal["raise", "collect"]
 Outcome = Literal["ok", "failed", "unknown"]
+Layout = Literal["documents"]
+"""How rows lie in a table that is none of columns: as the documents of the records API."""
+Isolation = Literal["read committed", "repeatable read", "serializable"]
 
 
 # --- settings ---------------------------------------------------------------------------------------------------
@@ -68,6 +73,34 @@ class BackendConfig:
         """The settings that environment variables give; empty when they do not describe a store."""
         return {}
 
+    @classmethod
+    def lower_levels(cls, environ: Mapping[str, str], said: Mapping[str, Any]) -> Sequence[Level]:  # noqa: ARG003
+        """What the environment, then the driver's own files say: place and settings of each, the first wins.
+
+        ``said``: what the places above them say, by the settings' proper names. A backend that has secrets for one
+        server leaves them out where ``said`` names another.
+        """
+        return [(ENVIRONMENT, cls.from_environment(environ))]
+
+    @classmethod
+    def changes_nothing(cls, word: str, value: Any) -> bool:  # noqa: ARG003 (subclasses use it)
+        """Whether an unknown setting is one of the driver's that says what is so anyway, and so may be said.
+
+        ConfigError: it is one of the driver's and cannot be had here, and why.
+        """
+        return False
+
+    def has_password(self) -> bool:
+        """Whether a password is set, or lies in the driver's own files: then nobody needs to be asked for one."""
+        return False
+
+    def stray_secret(self) -> str | None:
+        """A secret of the user that the driver's own files would give to this store without being meant for it.
+
+        In words, for the error that refuses the settings where they are a project's that nobody trusted yet.
+        """
+        return None
+
     @property
     def location(self) -> str:
         """Where the store is, for people: host and database, a path, a bucket. Never a secret."""
@@ -88,6 +121,10 @@ class Native:
     """Rows at most; runs in the store."""
     frames: Mapping[str, Any] | None = None
     """The names of the calling cell, among which the store may find frames that the text names (DuckDB)."""
+    arrays: tuple[str, ...] = ()
+    """The columns that hold lists, where the store does not declare them (`Backend.names_arrays`)."""
+    named: tuple[str, ...] = ()
+    """Columns that the caller names elsewhere (``index=``): some stores have such that come only then, as ``_id``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +137,10 @@ class TableQuery:
     """Conditions, order, limit and columns (``select``)."""
     partitions: int = 1
     """Parts read at the same time, of one consistent state."""
+    arrays: tuple[str, ...] = ()
+    """As in `Native`."""
+    named: tuple[str, ...] = ()
+    """As in `Native`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +164,9 @@ class Rejected:
     position: int
     """The row, counted from 0."""
     column: str | None
+    """None: the store does not say, as where a trigger or the choice of a partition refuses the whole row."""
     reason: str
+    """In the store's words, without values; but what a trigger says is its author's text, which may quote the row."""
     label: object = None
     """The row's index label, where the data came from a frame."""
 
@@ -158,7 +201,7 @@ class WriteReport:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return _preformatted(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,19 +223,27 @@ class WritePlan:
     statements: tuple[str, ...]
     """The DDL (SQL stores), the mapping as JSON, or the paths."""
     columns: tuple[PlannedColumn, ...]
+    notes: tuple[str, ...] = ()
+    """As in the report."""
 
     def __str__(self) -> str:
         width = max((len(column.name) for column in self.columns), default=0)
         lines = [
             f"  {c.name:<{width}}  {c.arrow} -> {c.store}{'' if c.nullable else ' not null'}" for c in self.columns
         ]
-        return "\n".join([f"{self.mode} {self.table}", *lines, *self.statements])
+        return "\n".join([f"{self.mode} {self.table}", *lines, *self.statements, *self.notes])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 (IPython's signature)
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return _preformatted(self)
+
+
+def _preformatted(report: object) -> str:
+    import html  # here: a millisecond that `import dk_notebook` need not take
+
+    return f"<pre>{html.escape(str(report))}</pre>"
 
 
 # --- the contract -----------------------------------------------------------------------------------------------
@@ -211,7 +262,8 @@ class Session(ABC):
 
         ``batch_rows``: about that many rows a batch, in bounded memory; None: whatever is fastest for reading all.
         Raises QueryError (NotFound, MissingParameter) before it returns wherever the store tells that early; a
-        statement without result columns is a QueryError that names ``dk.execute``, and does not run.
+        statement without result columns is a QueryError with the code `NO_RESULT` that names ``dk.execute``, and does
+        not run.
         The stream must be closed before the session ends.
         """
 
@@ -237,6 +289,10 @@ class Backend(ABC):
 
     name: ClassVar[str]
     config_class: ClassVar[type[BackendConfig]]
+    place_class: ClassVar[type[Any]] = DocumentPlace
+    """The settings that say where documents lie: a frozen dataclass with ``name``, like `DocumentPlace`."""
+    names_arrays: ClassVar[bool] = False
+    """Whether the caller names the columns that hold lists (``arrays=``), since the store does not declare them."""
 
     @classmethod
     @abstractmethod
@@ -286,5 +342,8 @@ class Explainable(Protocol):
 class Transactional(Protocol):
     """A session with real transactions."""
 
-    def transaction(self) -> AbstractAsyncContextManager[None]:
-        """BEGIN ... COMMIT around the block; an exception rolls back. Nested: a savepoint, where the store has one."""
+    def transaction(self, isolation: Isolation | None = None) -> AbstractAsyncContextManager[None]:
+        """BEGIN ... COMMIT around the block; an exception rolls back. Nested: a savepoint, where the store has one.
+
+        ``isolation``: at least that; None: the store's own. Unsupported where the store cannot.
+        """

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from dk_notebook.backends.base import Backend
 from dk_notebook.errors import ConfigError, MissingDependency, did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "dk_notebook.backends"
 
@@ -44,7 +47,8 @@ class Known:
 KNOWN: Mapping[str, Known] = {
     "duckdb": Known(schemes=("duckdb",), always=True),
     "postgres": Known(
-        schemes=("postgresql", "postgres"),
+        # The latter are SQLAlchemy's, for hands that come from pandas; whichever driver they name, it is ours.
+        schemes=("postgresql", "postgres", "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2"),
         variables=("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER", "PGPORT"),
         url_variable="DATABASE_URL",
         default=True,
@@ -52,7 +56,16 @@ KNOWN: Mapping[str, Known] = {
     "elasticsearch": Known(schemes=("elasticsearch", "elasticsearch+https"), variables=("ELASTICSEARCH_URL", "ES_URL")),
     "s3": Known(
         schemes=("s3",),
-        variables=("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+        variables=(
+            "AWS_ACCESS_KEY_ID",
+            "AWS_PROFILE",
+            "AWS_DEFAULT_PROFILE",
+            "AWS_ROLE_ARN",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_S3",
+        ),
     ),
 }
 """The backends of this package, name -> what is known of them. A new one: a line here and an entry point."""
@@ -64,7 +77,7 @@ def names() -> list[str]:
     >>> names()[:4]
     ['duckdb', 'postgres', 'elasticsearch', 's3']
     """
-    return list(dict.fromkeys([*KNOWN, *sorted(entry.name for entry in entry_points(group=GROUP))]))
+    return list(dict.fromkeys([*KNOWN, *sorted(entry.name for entry in _entries())]))
 
 
 @cache
@@ -107,7 +120,7 @@ def _missing(name: str, driver: str | None = None) -> MissingDependency:
 
 def _import_entry(name: str) -> object:
     """A third party's."""
-    found: list[EntryPoint] = [entry for entry in entry_points(group=GROUP) if entry.name == name]
+    found = [entry for entry in _entries() if entry.name == name]
     if not found:
         raise ConfigError(f"no backend is called {name!r}", hint=did_you_mean(name, names()) or _one_of())
     if len({entry.value for entry in found}) > 1:
@@ -121,6 +134,12 @@ def _import_entry(name: str) -> object:
             f"the backend {name!r} needs {error.name}, which is not installed",
             hint=f"pip install {package} {error.name}",
         ) from error
+
+
+def _entries() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points  # here: it takes 5 ms, and who uses our backends never needs it
+
+    return entry_points(group=GROUP)
 
 
 def _one_of() -> str:
@@ -157,6 +176,11 @@ def of_url(url: str) -> str:
     stem = wanted.partition("+")[0]
     if stem in others:
         return stem
+    if wanted in ("http", "https"):
+        raise ConfigError(
+            f"{wanted}:// does not say what is there",
+            hint=f"Elasticsearch: {'elasticsearch' if wanted == 'http' else 'elasticsearch+https'}://host:port",
+        )
     raise ConfigError(
         f"no backend has URLs that begin with {wanted}://",
         hint=did_you_mean(wanted, [*schemes, *others]) or f"one of {', '.join([*schemes, *others])}",

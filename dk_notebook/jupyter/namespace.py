@@ -56,7 +56,7 @@ def _taken(statement: Statement, variables: Mapping[str, Any], where: str) -> di
         if isinstance(parameter.key, str) and parameter.key not in variables:
             known = [name for name in variables if isinstance(name, str) and not name.startswith("_")]
             raise MissingParameter(
-                f":{parameter.key} has no value: there is no variable {parameter.key!r} in {where}",
+                f"{statement.shown(parameter.key)} has no value: there is no variable {parameter.key!r} in {where}",
                 query=statement.text,
                 position=parameter.start,
                 hint=did_you_mean(parameter.key, known),

@@ -25,19 +25,8 @@ _STOPS = (KeyboardInterrupt, asyncio.CancelledError)
 
 def shorten(shell: Any) -> None:
     """Have ``shell`` show our errors, and the stop of a call of ours, in few lines."""
-
-    def render(error: DkError) -> list[str]:
-        tables = shell.InteractiveTB
-        if tables.mode == "Verbose":
-            full: list[str] = tables.structured_traceback(type(error), error, error.__traceback__, tb_offset=1)
-            return full
-        # A copy has no cause: the driver's error, which ours repeats in the user's words.
-        own = own_lines(error.__traceback__)
-        short: list[str] = tables.structured_traceback(type(error), copy.copy(error), own, tb_offset=0)
-        return short
-
     # The hook of IPython for errors that draw themselves; on the class, so that read_query in a plain cell has it too.
-    DkError._render_traceback_ = render  # type: ignore[attr-defined]
+    DkError._render_traceback_ = lambda error: _rendered(shell, error)  # type: ignore[attr-defined]
     # There is one such hook: a user's own stays.
     if not shell.custom_exceptions:
         shell.set_custom_exc(_STOPS, _show_stop)
@@ -51,15 +40,26 @@ def restore(shell: Any, *, last: bool) -> None:
         del DkError._render_traceback_
 
 
+def _rendered(shell: Any, error: BaseException) -> list[str]:
+    """The lines that show an error: without ours, or all of them by ``%xmode Verbose``."""
+    tables = shell.InteractiveTB
+    if tables.mode == "Verbose":
+        full: list[str] = tables.structured_traceback(type(error), error, error.__traceback__, tb_offset=1)
+        return full
+    # A copy has no cause: the driver's error, which ours repeats in the user's words.
+    own = own_lines(error.__traceback__)
+    short: list[str] = tables.structured_traceback(type(error), copy.copy(error), own, tb_offset=0)
+    return short
+
+
 def _show_stop(
     shell: Any, kind: type[BaseException], error: BaseException, traceback: TracebackType, tb_offset: int | None = None
 ) -> None:
     """Show the stop button's exception; without our own lines, where it went through any."""
-    ours = any(step.tb_frame.f_code.co_filename.startswith(_OURS) for step in _steps(traceback))
-    if ours and shell.InteractiveTB.mode != "Verbose":
-        shell.showtraceback((kind, kind(*error.args), own_lines(traceback)), tb_offset=0)
-    else:
-        shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
+    if any(step.tb_frame.f_code.co_filename.startswith(_OURS) for step in _steps(traceback)):
+        # On the exception too: IPython draws it a second time, for its history, and our lines would take half a second.
+        error._render_traceback_ = lambda: _rendered(shell, error)  # type: ignore[attr-defined]
+    shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
 
 
 def own_lines(traceback: TracebackType | None) -> TracebackType | None:

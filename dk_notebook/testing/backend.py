@@ -26,13 +26,15 @@ from typing import Any, ClassVar
 
 from dk_notebook.backends.base import Backend, BackendConfig
 from dk_notebook.testing.browses import BrowseTests
+from dk_notebook.testing.documents import DocumentTests
 from dk_notebook.testing.gaps import check_gaps
+from dk_notebook.testing.queries import QueryTests
 from dk_notebook.testing.reads import ReadTests
 from dk_notebook.testing.stops import StopTests
 from dk_notebook.testing.writes import WriteTests
 
 
-class BackendTests(ReadTests, WriteTests, StopTests, BrowseTests):
+class BackendTests(ReadTests, WriteTests, StopTests, BrowseTests, DocumentTests, QueryTests):
     """All of it."""
 
     backend: ClassVar[type[Backend]]

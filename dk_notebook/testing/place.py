@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from dk_notebook.backends.base import Backend, Native, Session, TableQuery, TableWrite, WriteReport
+from dk_notebook.backends.documents import Documents
+from dk_notebook.errors import Unsupported
 from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.records.query import Query
 from dk_notebook.runtime.operations import Operation
@@ -28,6 +30,15 @@ class Place:
         with Operation("a test", **arguments) as operation:
             async with operation.step(), self.backend.session(operation) as session:
                 yield session
+
+    @asynccontextmanager
+    async def documents(self) -> AsyncIterator[Documents]:
+        """A session that keeps documents, with their place made. Unsupported: the backend keeps none."""
+        async with self.session() as session:
+            if not isinstance(session, Documents):
+                raise Unsupported("keeps no documents")
+            await session.prepare(self.table)
+            yield session
 
     async def write(
         self, data: pa.Table | Mapping[str, Sequence[Any]], table: str | None = None, **how: Any

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from dk_notebook.backends.base import Native, TableQuery
-from dk_notebook.errors import ConfigError, MissingParameter, NotFound, QueryError
+from dk_notebook.errors import NO_RESULT, ConfigError, MissingParameter, NotFound, QueryError
 from dk_notebook.records.query import Query
 from dk_notebook.testing.gaps import needs
 from dk_notebook.testing.suite import Suite
@@ -154,4 +154,5 @@ class ReadTests(Suite):
             with pytest.raises(QueryError, match="no query") as raised:
                 await place.read(Native(text=self.delete_all(place.table)))
             assert "dk.execute" in str(raised.value)
+            assert raised.value.code == NO_RESULT
             assert len(await place.rows()) == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -24,8 +24,22 @@ class Suite:
     """Capability -> why the backend does not have it. Each must be refused with Unsupported."""
     types_back: ClassVar[Mapping[str, pa.DataType]] = {}
     """Sample -> the type in which this store gives it back, where that is not the sample's."""
+    values_back: ClassVar[Mapping[str, list[Any]]] = {}
+    """Sample -> its values as they come back, where another type writes them otherwise."""
+    columns_back: ClassVar[Mapping[str, Mapping[str, list[Any]]]] = {}
+    """Sample -> the columns that this store gives in its place, with their values: the fields of a struct, say."""
     no_such_types: ClassVar[Mapping[str, str]] = {}
     """Sample -> why the store has no type for it; writing it is a ConversionError or Unsupported."""
+
+    refuses: ClassVar[tuple[type[Exception], ...]] = ()
+    """What the store raises for documents that JSON has and it does not take: where a field has one type, say. The
+    tests of queries then ask for the others, and begin with values of several types."""
+
+    refuses_ids: ClassVar[tuple[type[Exception], ...]] = ()
+    """What the store raises for ids that would lead to another place."""
+
+    many: ClassVar[int] = 45_000
+    """How many documents are many: more than one statement or page takes. Fewer where each is a request."""
 
     mistake: ClassVar[str] = "selct 1"
     """A statement that the store refuses."""

@@ -77,7 +77,8 @@ def test_an_unknown_connection_is_an_error_with_the_nearest_name(shop: dk.Connec
 
 
 def test_versions_name_what_matters() -> None:
-    assert {"python", "duckdb", "pandas", "pyarrow"} <= set(dk.show_versions()["component"])
+    shown = set(dk.show_versions()["component"])
+    assert {"python", "duckdb", "pandas", "pyarrow", "asyncpg", "elasticsearch", "aioboto3", "obstore"} <= shown
 
 
 def test_a_second_process_is_told_who_holds_the_file(shop: dk.Connection, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -43,6 +44,17 @@ def test_a_list_of_ids_is_one_parameter() -> None:
     for ids, found in (([1, 2, 99], [1, 2]), ([], [])):
         frame = dk.read_query(f"select i from ({MIXED}) where i in :ids order by i", params={"ids": ids})
         assert frame["i"].to_list() == found
+
+
+@pytest.mark.parametrize("ids", [pa.array([1, 2, None]), np.array([1, 2]), pd.Series([1, 2]), pl.Series([1, 2])])
+def test_the_column_of_any_frame_is_a_list_of_ids(ids: object) -> None:
+    frame = dk.read_query(f"select i from ({MIXED}) where i in :ids order by i", params={"ids": ids})
+    assert frame["i"].to_list() == [1, 2]
+
+
+def test_one_id_where_a_list_belongs_is_told_before_anything_runs() -> None:
+    with pytest.raises(dk.QueryError, match="IN :ids takes a list, and the parameter :ids is one value"):
+        dk.read_query(f"select i from ({MIXED}) where i in :ids", params={"ids": 1})
 
 
 def test_not_in_an_empty_list_matches_everything() -> None:

@@ -142,6 +142,7 @@ def test_a_folder_that_exports_nothing_is_a_backend_that_is_not_there(monkeypatc
     [
         ("postgresql://a", "postgres"),
         ("postgres://a", "postgres"),
+        ("postgresql+psycopg2://a", "postgres"),
         ("duckdb://", "duckdb"),
         ("s3://b/p", "s3"),
         ("elasticsearch://a:9200,b", "elasticsearch"),
@@ -172,3 +173,12 @@ def test_an_unknown_scheme_is_an_error_that_does_not_show_the_url():
 )
 def test_what_the_environment_describes_exists(environ, names):
     assert registry.existing(environ) == names
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"), [("http://h:9200", "elasticsearch://"), ("https://h", "elasticsearch+https://")]
+)
+def test_an_address_of_the_web_is_told_how_elasticsearch_is_written(url: str, meant: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        registry.of_url(url)
+    assert meant in str(raised.value.hint)

@@ -201,6 +201,30 @@ def test_a_failed_call_in_a_plain_cell_shows_the_cells_line_only(
     assert "dk_notebook/" not in shown
 
 
+STOPPED = """
+import dk_notebook as dk
+def rows():
+    raise KeyboardInterrupt
+    yield
+dk.write_table(rows(), 'stopped')
+"""
+
+
+def test_a_stop_is_drawn_short_wherever_ipython_draws_it(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    stop = shell.fail(STOPPED)
+    drawn = "\n".join(stop._render_traceback_())  # as IPython does it for its history
+    assert drawn in capsys.readouterr().out
+    assert "----> 5 dk.write_table(rows(), 'stopped')" in drawn
+    assert "dk_notebook/" not in drawn
+
+
+def test_the_whole_traceback_of_a_stop_is_a_magic_away(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.fail(STOPPED)
+    shell.run("%xmode Verbose")
+    shell.run("%tb")
+    assert "dk_notebook/" in capsys.readouterr().out
+
+
 def test_the_whole_traceback_is_a_magic_away(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     shell.run("%xmode Verbose")
     shell.fail("import dk_notebook as dk\ndk.read_query('select * from nowhere')")

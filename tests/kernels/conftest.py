@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.driver import Kernel
+from tests.kernels.stops import Stop
 
 
 @pytest.fixture
@@ -31,6 +32,12 @@ def shared_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 
 @pytest.fixture
 def kernel(shared_kernel: Kernel) -> Kernel:
-    """The kernel that tests share; its namespace is empty."""
-    shared_kernel.ok("%reset -f")
+    """The kernel that tests share; its namespace is empty, and no connection of another test is the default."""
+    shared_kernel.ok("%reset -f\nimport dk_notebook\ndk_notebook.close()\ndel dk_notebook")
     return shared_kernel
+
+
+@pytest.fixture(scope="class")
+def stops() -> dict[str, Stop]:
+    """What became of each place that a class of `StopTests` has stopped so far."""
+    return {}

@@ -132,6 +132,8 @@ class Kernel:
         self._manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self._sockets.name}/s")
         # The interpreter of the tests, whatever kernels the machine has.
         self._manager.kernel_spec.argv[0] = sys.executable
+        # SIGTERM comes after half of it: a busy machine must not be taken for a kernel that does not end.
+        self._manager.shutdown_wait_time = 20.0
         self._open: BlockingKernelClient | None = None
         # Open as long as the kernel: a restart hands it to the next process.
         self._written = self._stderr.open("w")

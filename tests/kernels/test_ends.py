@@ -11,8 +11,9 @@ from tests.kernels.test_interrupts import LONG
 
 pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
 
-GONE_WITHIN = 3.0
-"""Seconds from the button to the end of the process: 0.4 to 1.1 when nothing else runs on the machine."""
+GONE_WITHIN = 6.0
+"""Seconds from the button to the end of the process: 0.4 to 1.1 when nothing else runs, 2.6 on a machine with twice as
+much to do as it has processors for."""
 
 RUNNING = {
     "nothing": "print('running')",

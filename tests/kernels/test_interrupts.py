@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
 
 import pytest
 
-from tests.kernels.driver import Kernel, Outcome
+from tests.kernels.driver import Kernel
+from tests.kernels.stops import WITHIN, StopTests, leases_in_use, stopped
 
 pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
-
-WITHIN = 1.0
-"""Seconds from the stop button to the end of the cell."""
 
 LONG = "select count(*) from range(100000000000) a where hash(range) = 1"
 """Minutes of work."""
@@ -71,69 +68,10 @@ def kernel(kernel: Kernel) -> Kernel:
     return kernel
 
 
-def stopped(kernel: Kernel, code: str, *, after: float = 0.3) -> tuple[Outcome, float]:
-    """What becomes of a cell that is interrupted when its query is under way, and how long that took."""
-    cell = kernel.start(code)
-    if "print(" in code:
-        cell.until("running")
-    time.sleep(after)
-    begun = time.monotonic()
-    kernel.interrupt()
-    outcome = cell.outcome(patience=20)
-    return outcome, time.monotonic() - begun
-
-
-def leases_in_use(kernel: Kernel) -> int:
-    """Over all pools."""
-    in_use: int = kernel.json("int(dk.status()['in_use'].sum() + dk.status()['waiting'].sum())")
-    return in_use
-
-
-@dataclass(frozen=True)
-class Stop:
-    """A cell that was stopped, and the kernel right after it."""
-
-    outcome: Outcome
-    seconds: float
-    answer: int
-    """What the next cell read; 42."""
-    in_use: int
-
-
-@pytest.fixture(scope="module")
-def stops() -> dict[str, Stop]:
-    """Each place is stopped once, for all tests that look at what happened."""
-    return {}
-
-
-@pytest.fixture
-def stop(kernel: Kernel, stops: dict[str, Stop], place: str) -> Stop:
-    if place not in stops:
-        outcome, seconds = stopped(kernel, (CELLS | AWAITED)[place])
-        answer = kernel.json("int(dk.read_query('select 42 as a')['a'][0])")
-        stops[place] = Stop(outcome, seconds, answer, leases_in_use(kernel))
-    return stops[place]
-
-
-@pytest.mark.parametrize("place", CELLS)
-def test_stop_raises_keyboard_interrupt_at_once(stop: Stop, place: str) -> None:
-    assert (stop.outcome.error, stop.seconds < WITHIN) == ("KeyboardInterrupt", True), stop
-
-
-@pytest.mark.parametrize("place", AWAITED)
-def test_stop_cancels_what_is_awaited_at_once(stop: Stop, place: str) -> None:
-    assert (stop.outcome.error, stop.seconds < WITHIN) == ("CancelledError", True), stop
-
-
-@pytest.mark.parametrize("place", CELLS | AWAITED)
-def test_after_a_stop_the_next_cell_works_and_the_pool_is_whole(stop: Stop, place: str) -> None:
-    assert (stop.answer, stop.in_use) == (42, 0)
-
-
-@pytest.mark.parametrize("place", CELLS | AWAITED)
-def test_a_stop_shows_few_lines(stop: Stop, place: str) -> None:
-    assert "dk_notebook/" not in stop.outcome.traceback
-    assert len(stop.outcome.traceback.splitlines()) < 15
+class TestStops(StopTests):
+    cells = CELLS
+    awaited = AWAITED
+    answer = "int(dk.read_query('select 42 as a')['a'][0])"
 
 
 def test_stop_ends_asyncio_run_in_a_thread_of_the_cell(kernel: Kernel) -> None:

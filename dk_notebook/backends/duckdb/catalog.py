@@ -11,10 +11,9 @@ import duckdb
 import pyarrow as pa
 
 from dk_notebook.backends.duckdb.types import reading
+from dk_notebook.backends.sql.described import described
 from dk_notebook.backends.sql.names import quote, split_table
 from dk_notebook.errors import ConfigError, NotFound, did_you_mean
-from dk_notebook.frames.options import FrameOptions
-from dk_notebook.frames.pandas import from_arrow
 
 TABLES = """
     SELECT schema, "table", kind, "rows", NULL::BIGINT AS bytes FROM (
@@ -171,24 +170,15 @@ def describe(cursor: Any, table: str) -> pa.Table:
         if constraint.kind != "CHECK":
             for name in constraint.columns:
                 keys.setdefault(name.lower(), constraint.kind.lower())
-    empty = pa.schema([reading(column.name, column.kind).field for column in entry.columns]).empty_table()
-    dtypes = from_arrow(empty, FrameOptions()).dtypes
-    rows = [
-        {
-            "column": column.name,
-            "type": column.declared,
-            "dtype": str(dtypes[column.name]),
-            "nullable": column.nullable,
-            "key": keys.get(column.name.lower()),
-            "default": column.default or (column.generated and f"generated: {column.generated}"),
-        }
-        for column in entry.columns
-    ]
-    text = pa.string()
-    schema = pa.schema(
-        [("column", text), ("type", text), ("dtype", text), ("nullable", pa.bool_()), ("key", text), ("default", text)]
+    return described(
+        [reading(column.name, column.kind).field for column in entry.columns],
+        types=[column.declared for column in entry.columns],
+        nullable=[column.nullable for column in entry.columns],
+        keys=[keys.get(column.name.lower()) for column in entry.columns],
+        defaults=[
+            column.default or (column.generated and f"generated: {column.generated}") for column in entry.columns
+        ],
     )
-    return pa.Table.from_pylist(rows, schema)
 
 
 def _shape(cursor: Any, quoted: str) -> tuple[list[str], list[Any]]:

@@ -61,6 +61,16 @@ class DuckDBConfig(BackendConfig):
         object.__setattr__(self, "extensions", tuple(extensions))
         if self.read_only and path is None:
             raise ConfigError("read_only is for files; a store in memory is empty before somebody writes to it")
+        if self.pool.min_size:
+            raise ConfigError(
+                "pool.min_size is for stores behind a network: duckdb makes a connection a call and keeps none open",
+                hint="leave it out; pool.max_size bounds how many calls work at the same time",
+            )
+        if self.connect_timeout != BackendConfig.connect_timeout:
+            raise ConfigError(
+                "connect_timeout is for stores behind a network: duckdb opens a file at once, or says why it cannot",
+                hint="leave it out; timeout= of a call bounds the call",
+            )
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"threads must be at least 1, not {self.threads}")
 

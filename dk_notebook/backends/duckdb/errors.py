@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
+from dk_notebook.backends.sql.sent import Sent
 from dk_notebook.errors import (
     Conflict,
     ConnectionFailed,
@@ -75,25 +76,6 @@ SPECIAL: list[tuple[str, re.Pattern[str], type[DkError], str | None]] = [
 _PREFIX = re.compile(r"^([A-Z][\w ]*?) Error: (.*)$", re.S)
 _CANDIDATES = re.compile(r"\n+(?:Did you mean:?|Candidate bindings:|Candidate extensions:)\s*(.*)$", re.S)
 _VALUES_KINDS = ("Conversion", "Out of Range", "Constraint", "TransactionContext", "Invalid Input", "Mismatch Type")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """A statement on its way: what was sent to DuckDB, and what the caller wrote."""
-
-    text: str
-    """As the caller wrote it."""
-    sent: str
-    """With the placeholders of DuckDB."""
-    to_source: Callable[[int], int] = lambda offset: offset
-    """An offset in `sent` -> the offset in `text`."""
-
-    def within(self, whole: str) -> Sent:
-        """The same statement, sent as a part of a longer one; what lies outside of it has no place in the text."""
-        start = whole.find(self.sent)
-        if start < 0:
-            return Sent(text=self.text, sent="")
-        return Sent(text=self.text, sent=whole, to_source=lambda offset: self.to_source(max(0, offset - start)))
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dk_notebook.backends.duckdb.errors import Sent, rolled_back, translating
+from dk_notebook.backends.duckdb.errors import rolled_back, translating
 from dk_notebook.backends.duckdb.frames_in_sql import registered
 from dk_notebook.backends.duckdb.statement import Prepared, parts
+from dk_notebook.backends.sql.sent import Sent
 from dk_notebook.errors import ConfigError, QueryError
 
 _COUNTED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE_INTO", "COPY", "CREATE"})

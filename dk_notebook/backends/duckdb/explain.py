@@ -11,18 +11,9 @@ import pyarrow as pa
 from dk_notebook.backends.duckdb.errors import translating
 from dk_notebook.backends.duckdb.frames_in_sql import registered
 from dk_notebook.backends.duckdb.statement import Prepared, parts
+from dk_notebook.backends.sql.plans import SCHEMA
 from dk_notebook.errors import QueryError
 
-SCHEMA = pa.schema(
-    [
-        ("depth", pa.int64()),
-        ("node", pa.string()),
-        ("detail", pa.string()),
-        ("rows_estimated", pa.int64()),
-        ("rows", pa.int64()),
-        ("seconds", pa.float64()),
-    ]
-)
 _ESTIMATE = "Estimated Cardinality"
 _OWN = ("RESULT_COLLECTOR", "EXPLAIN_ANALYZE")
 

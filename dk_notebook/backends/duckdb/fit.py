@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dk_notebook.backends.duckdb.catalog import Column, Entry
 from dk_notebook.backends.duckdb.types import FROM_TEXT, WIDE, exact_type, is_json
-from dk_notebook.backends.sql.names import quote
+from dk_notebook.backends.sql.chunks import missing_rows, rows_below_microseconds
+from dk_notebook.backends.sql.targets import FINER_INTERVAL, NO_VALUE, check_columns
 from dk_notebook.errors import ConfigError, ConversionError
 from dk_notebook.frames.cast import cast_collecting, cast_exact
 from dk_notebook.frames.types import kind, labels_of
 
 _INTEGER = pa.decimal128(38, 0)
-_NULL = "NULL, where the column is NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -94,12 +92,10 @@ class Fit:
         )
 
     def _impossible(self, array: pa.Array) -> Iterator[tuple[int, str]]:
-        if not self.column.nullable and array.null_count:
-            missing = array.is_null().to_numpy(zero_copy_only=False)
-            yield from ((int(row), _NULL) for row in np.flatnonzero(missing))
+        if not self.column.nullable:
+            yield from ((row, NO_VALUE) for row in missing_rows(array))
         if self.column.kind.id == "interval":
-            for row in _below_microseconds(array):
-                yield row, "an interval of DuckDB has microseconds, the value has digits below"
+            yield from ((row, FINER_INTERVAL) for row in rows_below_microseconds(array))
 
 
 def fitted(schema: pa.Schema, entry: Entry) -> list[Fit]:
@@ -108,20 +104,13 @@ def fitted(schema: pa.Schema, entry: Entry) -> list[Fit]:
     ConfigError lists what does not match: extra columns, and missing ones without a default. ConversionError: a type
     that can become the declared one by no cast.
     """
-    names = {name.lower() for name in schema.names}
-    extra = [name for name in schema.names if entry.column(name) is None]
-    missing = [
-        column.name
-        for column in entry.columns
-        if column.name.lower() not in names and column.default is None and column.generated is None
-    ]
-    if extra or missing:
-        told = [f"not in the table: {_listed(extra)}"] if extra else []
-        told += [f"not in the data: {_listed(missing)}"] if missing else []
-        raise ConfigError(
-            f"the columns do not match those of {entry.name}: {'; '.join(told)}",
-            hint=f"the table has {_listed([column.name for column in entry.columns])}",
-        )
+    check_columns(
+        schema.names,
+        [column.name for column in entry.columns],
+        [column.name for column in entry.columns if column.default is None and column.generated is None],
+        entry.name,
+        fold=str.lower,
+    )
     fits = [
         Fit(field, entry.column(field.name), f"c{number}")  # type: ignore[arg-type]  # none is extra
         for number, field in enumerate(schema)
@@ -162,17 +151,3 @@ def _scannable(array: pa.Array) -> pa.Array:
     if pa.types.is_decimal256(arrow) and arrow.precision <= 38:
         return array.cast(pa.decimal128(arrow.precision, arrow.scale))
     return array
-
-
-def _below_microseconds(array: pa.Array) -> Iterator[int]:
-    if pa.types.is_duration(array.type) and array.type.unit == "ns":
-        lost = pc.not_equal(pc.multiply(pc.divide(array.view(pa.int64()), 1000), 1000), array.view(pa.int64()))
-        yield from map(int, np.flatnonzero(lost.fill_null(False).to_numpy(zero_copy_only=False)))
-    elif array.type == pa.month_day_nano_interval():
-        for row, value in enumerate(array.to_pylist()):
-            if value is not None and value.nanoseconds % 1000:
-                yield row
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(quote, names))

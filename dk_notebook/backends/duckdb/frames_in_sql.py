@@ -23,6 +23,7 @@ _TABLE = re.compile(
     r'(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<bare>[^\W\d]\w*))',
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[\w$]+")
 _EXISTS = """
     SELECT 1 FROM (
         SELECT database_name, schema_name, table_name AS name FROM duckdb_tables()
@@ -58,6 +59,8 @@ def unregistered(cursor: Any, name: str) -> None:
 
 def _named(cursor: Any, text: str, frames: Mapping[str, Any]) -> list[str]:
     """The names in ``text`` that are frames of the caller, each once."""
+    if '"' not in text and not any(_is_frame(frames.get(word)) for word in _WORD.findall(text)):
+        return []  # most queries: DuckDB need not be asked which of the words are tables
     try:
         # Not on `cursor`: a text that this refuses would abort its transaction.
         found = [name.strip('"').replace('""', '"') for name in cursor.cursor().get_table_names(text)]

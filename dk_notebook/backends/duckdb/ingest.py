@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +16,10 @@ from dk_notebook.backends.duckdb import catalog
 from dk_notebook.backends.duckdb.errors import rolled_back
 from dk_notebook.backends.duckdb.fit import Fit, fitted
 from dk_notebook.backends.duckdb.frames_in_sql import unregistered
-from dk_notebook.backends.duckdb.plan import Intent, conflict_clause, intent
+from dk_notebook.backends.duckdb.plan import Intent, added, intent
 from dk_notebook.backends.duckdb.staging import Staging
-from dk_notebook.backends.sql.names import quote
+from dk_notebook.backends.sql.chunks import chunks, kept, whole
+from dk_notebook.backends.sql.targets import insert_into
 from dk_notebook.errors import NotFound
 from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.runtime.operations import Operation
@@ -55,7 +56,7 @@ class Ingest:
         meant: Intent = await self.run_(lambda: self._begun(data.schema, inside=inside))
         try:
             await self.run_(lambda: self._prepared(meant, data.schema))
-            async for chunk in chunks(data):
+            async for chunk in chunks(data, rows=CHUNK_ROWS, size=CHUNK_BYTES):
                 await self.run_(lambda chunk=chunk: self._inserted(chunk))  # type: ignore[misc]  # bound at once
                 self.operation.count(chunk.num_rows, chunk.nbytes)
             await self.run_(lambda: self._finished(meant))
@@ -108,9 +109,9 @@ class Ingest:
         first, self.rows = self.rows, self.rows + chunk.num_rows
         self.bytes += chunk.nbytes
         rows = pa.array(np.arange(first, self.rows))
-        columns = [_whole(column) for column in chunk.columns]
+        columns = [whole(column) for column in chunk.columns]
         if self.target.errors == "collect":
-            arrays, rows = self._accepted(columns, rows, first)
+            arrays, rows = self._accepted(columns, first)
         else:
             arrays = [fit.cast(column, first) for fit, column in zip(self._fits, columns, strict=True)]
         names = [fit.alias for fit in self._fits]
@@ -124,22 +125,13 @@ class Ingest:
         finally:
             unregistered(self.cursor, CHUNK)
 
-    def _accepted(self, columns: list[pa.Array], rows: pa.Array, first: int) -> tuple[list[pa.Array], pa.Array]:
+    def _accepted(self, columns: list[pa.Array], first: int) -> tuple[list[pa.Array], pa.Array]:
         """The rows that fit; the others are noted."""
-        bad: dict[int, Rejected] = {}
-        arrays = []
-        for fit, column in zip(self._fits, columns, strict=True):
-            array, unfit = fit.collected(column)
-            arrays.append(array)
-            for row, reason in unfit:
-                bad.setdefault(row, Rejected(position=first + row, column=fit.source.name, reason=reason))
-        if not bad:
-            return arrays, rows
-        self.rejected += bad.values()
-        kept = np.ones(len(rows), bool)
-        kept[list(bad)] = False
-        mask = pa.array(kept)
-        return [array.filter(mask) for array in arrays], rows.filter(mask)
+        collected = [fit.collected(column) for fit, column in zip(self._fits, columns, strict=True)]
+        names = [fit.source.name for fit in self._fits]
+        arrays, rows, told = kept([array for array, _ in collected], names, [bad for _, bad in collected], first)
+        self.rejected += told
+        return arrays, rows
 
     def _refused(self) -> set[int]:
         """The rows of the chunk that DuckDB's own casts would refuse: raised about, or noted."""
@@ -158,9 +150,8 @@ class Ingest:
         return refused
 
     def _appended(self) -> int:
-        names = ", ".join(quote(fit.column.name) for fit in self._fits)
         values = ", ".join(fit.expression for fit in self._fits)
-        insert = f"INSERT INTO {self._quoted} ({names}) SELECT {values} FROM {CHUNK}"
+        insert = f"{insert_into(self._quoted, [fit.column.name for fit in self._fits])} SELECT {values} FROM {CHUNK}"
         count: int = self.cursor.execute(insert).fetchone()[0]
         return count
 
@@ -169,25 +160,5 @@ class Ingest:
         if self._staging is None:
             return
         self.rejected += self._staging.checked(self.target.errors)
-        clause = conflict_clause([fit.column.name for fit in self._fits], meant.key, self.target.mode)
+        clause = added([fit.column.name for fit in self._fits], meant.key, self.target.mode)
         self.written = self._staging.moved(clause)
-
-
-async def chunks(data: ArrowStream) -> AsyncIterator[pa.Table]:
-    """The stream in pieces that are worth an INSERT each."""
-    waiting: list[pa.RecordBatch] = []
-    rows = size = 0
-    async for batch in data:
-        waiting.append(batch)
-        rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows >= CHUNK_ROWS or size >= CHUNK_BYTES:
-            yield pa.Table.from_batches(waiting, data.schema)
-            waiting, rows, size = [], 0, 0
-    if waiting:
-        yield pa.Table.from_batches(waiting, data.schema)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

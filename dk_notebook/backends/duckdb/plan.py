@@ -16,8 +16,17 @@ from dk_notebook.backends.duckdb.errors import translated
 from dk_notebook.backends.duckdb.fit import fitted
 from dk_notebook.backends.duckdb.types import declared_type, literal
 from dk_notebook.backends.sql.names import quote, split_table
-from dk_notebook.errors import ConfigError, Conflict, NotFound, QueryError, did_you_mean
-from dk_notebook.frames.names import check_usable
+from dk_notebook.backends.sql.targets import (
+    check_mode,
+    check_replaceable,
+    check_rows,
+    conflict_clause,
+    insert_into,
+    missing_index,
+    no_labels,
+    other_type,
+)
+from dk_notebook.errors import ConfigError
 from dk_notebook.frames.types import labels_of
 
 
@@ -38,20 +47,18 @@ class Intent:
 
 def intent(cursor: Any, target: TableWrite, schema: pa.Schema) -> Intent:
     """How a stream of this schema goes into that table. Changes nothing; raises what needs no row to be known."""
-    if target.options:
-        raise ConfigError(f"duckdb does not use {', '.join(target.options)}=: they are for other stores")
-    if not schema.names:
-        raise ConfigError("there is no column to write")
-    check_usable(schema.names)
+    key = check_rows(target, schema, "duckdb")
     _check_alike(schema)
-    key = tuple(_known(name, schema, "key") for name in target.key)
     entry = catalog.find(cursor, target.table)
-    _check_mode(cursor, target, entry)
+    check_mode(target, None if entry is None else entry.kind)
     if entry is not None and target.mode != "replace":
-        _check_types(cursor, target, entry, schema)
-        _check_key(entry, key)
+        _check_types(cursor, target, entry)
+        if key and not entry.unique(key):
+            raise missing_index(entry.name, entry.quoted, key)
         ddl = (f"DELETE FROM {entry.quoted}",) if target.mode == "truncate" else ()
         return Intent(target=target, existing=entry, ddl=ddl, types={}, key=key)
+    if entry is not None:
+        check_replaceable(target, catalog.dependent_views(cursor, entry))
     types = _types(cursor, target, schema)
     return Intent(target=target, existing=None, ddl=(_create(target, types, key),), types=types, key=key)
 
@@ -79,21 +86,13 @@ def planned(cursor: Any, target: TableWrite, schema: pa.Schema) -> WritePlan:
     )
 
 
-def conflict_clause(columns: list[str], key: tuple[str, ...], mode: str) -> str:
+def added(columns: list[str], key: tuple[str, ...], mode: str) -> str:
     """The ON CONFLICT of an upsert or ignore; empty for the other modes."""
-    if mode not in ("upsert", "ignore"):
-        return ""
-    keys = {name.lower() for name in key}
-    changed = [name for name in columns if name.lower() not in keys]
-    action = "NOTHING"
-    if mode == "upsert" and changed:
-        action = f"UPDATE SET {', '.join(f'{quote(name)} = excluded.{quote(name)}' for name in changed)}"
-    return f" ON CONFLICT ({', '.join(map(quote, key))}) DO {action}"
+    return conflict_clause(columns, key, mode, fold=str.lower)
 
 
 def _insert(quoted: str, columns: list[str], key: tuple[str, ...], mode: str) -> str:
-    clause = conflict_clause(columns, key, mode)
-    return f"INSERT INTO {quoted} ({', '.join(map(quote, columns))}){clause}"
+    return insert_into(quoted, columns) + added(columns, key, mode)
 
 
 def _create(target: TableWrite, types: Mapping[str, str], key: tuple[str, ...]) -> str:
@@ -104,27 +103,6 @@ def _create(target: TableWrite, types: Mapping[str, str], key: tuple[str, ...]) 
     return f"{head} {catalog.quoted_name(target.table)} ({', '.join(lines)})"
 
 
-def _check_mode(cursor: Any, target: TableWrite, entry: Entry | None) -> None:
-    if entry is None:
-        if target.mode == "truncate":
-            raise NotFound(f"there is no table {target.table!r} to fill", hint='mode="fail" makes it')
-        return
-    if target.mode == "fail":
-        raise Conflict(
-            f"the {entry.kind} {target.table!r} exists",
-            hint='mode= "append", "replace", "truncate", "upsert" or "ignore" says what to do with it',
-        )
-    if entry.kind == "view":
-        raise ConfigError(f"{target.table!r} is a view; rows go into tables")
-    if target.mode == "replace":
-        views = catalog.dependent_views(cursor, entry)
-        if views:
-            raise QueryError(
-                f"{target.table!r} cannot be replaced: {', '.join(views)} depend{'s' if len(views) == 1 else ''} on it",
-                hint='mode="truncate" keeps the table and what depends on it',
-            )
-
-
 def _check_alike(schema: pa.Schema) -> None:
     seen: dict[str, str] = {}
     for name in schema.names:
@@ -133,30 +111,15 @@ def _check_alike(schema: pa.Schema) -> None:
             raise ConfigError(f"duckdb does not tell {other!r} from {name!r}: rename one of the columns")
 
 
-def _check_key(entry: Entry, key: tuple[str, ...]) -> None:
-    if key and not entry.unique(key):
-        columns = ", ".join(map(quote, key))
-        index = quote("_".join([entry.name, *key, "key"]))
-        raise ConfigError(
-            f"{entry.name!r} has no unique index on ({columns})",
-            hint=f"CREATE UNIQUE INDEX {index} ON {entry.quoted} ({columns})",
-        )
-
-
-def _check_types(cursor: Any, target: TableWrite, entry: Entry, schema: pa.Schema) -> None:
+def _check_types(cursor: Any, target: TableWrite, entry: Entry) -> None:
     """types= is for a table that is made; beside one that exists it may only say what is declared."""
     for name, text in target.types.items():
-        column = entry.column(_known(name, schema, "types"))
+        column = entry.column(name)
         if column is not None and str(_parsed(cursor, name, text)) != str(column.kind):
-            raise ConfigError(
-                f"types= says {text} for {name!r}, but the table exists and declares {column.declared}",
-                hint='mode="replace" makes a new one',
-            )
+            raise other_type(name, text, column.declared)
 
 
 def _types(cursor: Any, target: TableWrite, schema: pa.Schema) -> dict[str, str]:
-    for name in target.types:
-        _known(name, schema, "types")
     return {
         field.name: _written(cursor, field, target.types[field.name])
         if field.name in target.types
@@ -170,10 +133,7 @@ def _written(cursor: Any, field: pa.Field, text: str) -> str:
     if text.strip().lower() == "enum":
         labels = labels_of(field)
         if not labels:
-            raise ConfigError(
-                f"types= says enum for {field.name!r}, whose labels nobody declared",
-                hint="make it a category, or write ENUM('a', 'b')",
-            )
+            raise no_labels(field.name, "make it a category, or write ENUM('a', 'b')")
         return f"ENUM({', '.join(map(literal, labels))})"
     parsed = _parsed(cursor, field.name, text)
     if parsed.id == "enum" and "(" not in text:
@@ -186,12 +146,3 @@ def _parsed(cursor: Any, name: str, text: str) -> Any:
         return cursor.type(text)
     except duckdb.Error as error:
         raise ConfigError(f"types= says {text!r} for {name!r}: {translated(error).message}") from error
-
-
-def _known(name: str, schema: pa.Schema, argument: str) -> str:
-    if name in schema.names:
-        return name
-    raise ConfigError(
-        f"{argument}= names {name!r}, which is no column of the data",
-        hint=did_you_mean(name, schema.names) or f"there are {', '.join(schema.names)}",
-    )

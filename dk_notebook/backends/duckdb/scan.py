@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
 
 from dk_notebook.backends.duckdb import faithful
-from dk_notebook.backends.duckdb.errors import Sent, located, translated, translating
+from dk_notebook.backends.duckdb.errors import located, translated, translating
 from dk_notebook.backends.duckdb.frames_in_sql import registered
 from dk_notebook.backends.duckdb.statement import Prepared, check_has_result, parts
 from dk_notebook.backends.duckdb.types import Reading, reading, relabelled
+from dk_notebook.backends.sql.sent import Sent
 
 WHOLE = 250_000
 """Rows a batch when everything is read at once."""
@@ -26,10 +28,28 @@ class Result:
 
     schema: pa.Schema
     _reader: Any
+    _batch_rows: int
     _sent: Sent
     _shapes: list[Callable[[pa.Array, int], pa.Array]]
     _resources: ExitStack
     rows: int = field(default=0, init=False)
+    ahead: deque[pa.RecordBatch] = field(default_factory=deque, init=False)
+    """Batches that `begin` has read."""
+    ended: bool = field(default=False, init=False)
+    """Whether none comes after those."""
+
+    def begin(self) -> Self:
+        """Read the first batch, and look behind one that is not full: a small result takes one visit to a worker."""
+        for _ in range(2):
+            batch = self.next()
+            if batch is None:
+                self.ended = True
+                self.close()
+                break
+            self.ahead.append(batch)
+            if batch.num_rows >= self._batch_rows:
+                break
+        return self
 
     def next(self) -> pa.RecordBatch | None:
         """The next batch that is not empty, or None at the end."""
@@ -54,6 +74,7 @@ class Result:
 def opened(cursor: Any, statement: Prepared, *, limit: int | None, frames: Any, batch_rows: int | None) -> Result:
     """The result of one statement. QueryError (NotFound) when DuckDB refuses it, or when it has no result columns."""
     check_has_result(parts(cursor, statement), statement)
+    size = batch_rows or WHOLE
     with ExitStack() as resources:
         resources.enter_context(registered(cursor, statement.text, frames))
         relation = _relation(cursor, statement)
@@ -61,10 +82,10 @@ def opened(cursor: Any, statement: Prepared, *, limit: int | None, frames: Any, 
         shaped = _shaped(relation, readings, limit)
         sent = statement.sent if shaped is relation else statement.sent.within(shaped.sql_query())
         with translating(sent):
-            reader = shaped.to_arrow_reader(batch_rows or WHOLE)
+            reader = shaped.to_arrow_reader(size)
         unsigned = [str(kind) == "UHUGEINT" for kind in relation.types]
         shapes = [_shape(one, unsigned=flag) for one, flag in zip(readings, unsigned, strict=True)]
-        return Result(pa.schema([one.field for one in readings]), reader, sent, shapes, resources.pop_all())
+        return Result(pa.schema([one.field for one in readings]), reader, size, sent, shapes, resources.pop_all())
 
 
 def _relation(cursor: Any, statement: Prepared) -> Any:

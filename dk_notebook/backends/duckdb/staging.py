@@ -10,7 +10,7 @@ from dk_notebook.backends.duckdb.catalog import Constraint, Entry
 from dk_notebook.backends.duckdb.fit import Fit
 from dk_notebook.backends.duckdb.plan import Intent
 from dk_notebook.backends.sql.names import quote
-from dk_notebook.errors import Conflict
+from dk_notebook.backends.sql.targets import NO_KEY, insert_into, twice
 
 
 class Staging:
@@ -50,7 +50,7 @@ class Staging:
     def moved(self, clause: str) -> int:
         """Insert what is left; how many rows the table took."""
         row: tuple[int] = self._cursor.execute(
-            f"INSERT INTO {self._entry.quoted} ({self._columns}) "
+            f"{insert_into(self._entry.quoted, [fit.column.name for fit in self._fits])} "
             f"SELECT {self._columns} FROM {self._table} ORDER BY {self._row}{clause}"
         ).fetchone()
         self._cursor.execute(f"DROP TABLE {self._table}")
@@ -65,23 +65,20 @@ class Staging:
             row = self._first(f"SELECT min({self._row}) FROM {self._table} WHERE {quote(name)} IS NULL")
             if row is not None:
                 fit = next(fit for fit in self._fits if fit.source.name == name)
-                raise fit.error("NULL in the key", row)
+                raise fit.error(NO_KEY, row)
         found = self._cursor.execute(
             f"SELECT min({self._row}), max({self._row}) FROM {self._table} GROUP BY {columns} "
             "HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
         ).fetchone()
         if found is not None:
-            raise Conflict(
-                f"the key ({', '.join(key)}) is not unique in the data: the rows {found[0]} and {found[1]} share it",
-                hint="keep one row a key, as in df.drop_duplicates(key)",
-            )
+            raise twice(key, *found)
 
     def _rules(self) -> Iterator[tuple[str, str, str]]:
         """Column, reason, and the numbers of the rows that break it, as a query; the cheap ones first."""
         source = self._with_defaults()
         known = {name.lower() for name in self._available()}
         for name in self._meant.key:
-            yield name, "NULL in the key", f"SELECT {self._row} FROM {self._table} WHERE {quote(name)} IS NULL"
+            yield name, NO_KEY, f"SELECT {self._row} FROM {self._table} WHERE {quote(name)} IS NULL"
         for rule in self._entry.constraints:
             if rule.kind == "CHECK":
                 broken = f"SELECT {self._row} FROM {source} AS s WHERE NOT ({rule.expression})"

@@ -10,10 +10,12 @@ import duckdb
 import pandas as pd
 
 from dk_notebook.backends.base import Native
-from dk_notebook.backends.duckdb.errors import Sent, translated
+from dk_notebook.backends.duckdb.errors import translated
 from dk_notebook.backends.sql.lexer import tokens
 from dk_notebook.backends.sql.parameters import parse
-from dk_notebook.errors import ConfigError, QueryError
+from dk_notebook.backends.sql.sent import Sent
+from dk_notebook.backends.sql.statements import check_count, no_columns, no_statement
+from dk_notebook.errors import ConfigError
 
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE_INTO"})
 _NEVER = frozenset({"CREATE", "COPY", "COPY_DATABASE", "EXPORT"})
@@ -60,28 +62,19 @@ def parts(cursor: Any, statement: Prepared) -> list[duckdb.Statement]:
     except duckdb.Error as error:
         raise translated(error, statement.sent) from error
     if not found:
-        raise QueryError("there is no statement in the text", query=statement.sent.text)
+        raise no_statement(statement.sent.text)
     return found
 
 
 def check_has_result(found: Sequence[duckdb.Statement], statement: Prepared) -> None:
     """Nothing, for one statement that has result columns; else QueryError, before anything runs."""
-    if len(found) > 1:
-        raise QueryError(
-            f"{len(found)} statements in one query: only dk.execute runs several, in one transaction",
-            hint="read them one by one",
-            query=statement.sent.text,
-        )
+    check_count(len(found), statement.sent.text)
     kind = found[0].type.name
     expected = {result.name for result in found[0].expected_result_type}
     nothing = "QUERY_RESULT" not in expected and kind != "MULTI"
     count_only = kind in _CHANGES and not _returns(statement.text)
     if nothing or kind in _NEVER or count_only:
-        raise QueryError(
-            f"a statement without result columns ({kind.replace('_', ' ')}) is no query",
-            hint="dk.execute runs it and gives the number of rows affected",
-            query=statement.sent.text,
-        )
+        raise no_columns(statement.sent.text, kind.replace("_", " "))
 
 
 def _returns(text: str) -> bool:

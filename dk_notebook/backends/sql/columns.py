@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import pyarrow as pa
@@ -31,6 +31,8 @@ class Column:
     """What a list holds."""
     fields: tuple[Column, ...] = ()
     """What an object holds, where that is declared."""
+    declared: str = ""
+    """The store's own name for the type, where known."""
 
     @classmethod
     def of(cls, name: str, arrow: pa.DataType, store_type: str | None = None) -> Column:
@@ -39,6 +41,18 @@ class Column:
         >>> Column.of("a", pa.int16()).grid, Column.of("a", pa.string(), "UUID").kind
         (Integers(low=-32768, high=32767), 'other')
         """
+        return cls._of(name, arrow, store_type)._declared(store_type or "")
+
+    def _declared(self, store_type: str) -> Column:
+        """The column with what only the store's own name tells."""
+        if self.item is not None:
+            return replace(self, item=self.item._declared(store_type.removesuffix("[]")), declared=store_type)
+        if store_type.upper().startswith("NUMERIC("):  # PostgreSQL's, which holds NaN whatever its digits
+            return replace(self, type="NUMERIC", nan=True, declared=store_type)
+        return replace(self, declared=store_type)
+
+    @classmethod
+    def _of(cls, name: str, arrow: pa.DataType, store_type: str | None) -> Column:
         declared = _DECLARED.get((store_type or "").upper())
         if declared is not None:
             return declared(name)

@@ -97,6 +97,28 @@ class Exact:
 
 
 @dataclass(frozen=True)
+class Numerics:
+    """Numbers as PostgreSQL's numeric has them at most: finite, 131072 digits before the point, 16383 behind it."""
+
+    def place(self, value: Number) -> Place:
+        """The number at or below ``value``.
+
+        >>> Numerics().place(Decimal("1E+2")), Numerics().place(Decimal("-Infinity"))
+        (Place(member='100', side=0), Place(member=None, side=-1))
+        """
+        exact = Decimal(value)
+        if exact.is_zero():
+            return Place("0")
+        if exact.is_infinite() or exact.adjusted() >= 131_072:
+            return Place(None, 1 if exact > 0 else -1)
+        exponent = exact.as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -16_383:
+            floor = exact.quantize(Decimal(1).scaleb(-16_383, _WIDE), rounding=ROUND_FLOOR, context=_WIDE)
+            return Place(f"{floor:f}", 0 if floor == exact else 1)
+        return Place(f"{exact:f}")
+
+
+@dataclass(frozen=True)
 class Doubles:
     """64-bit floats, each standing for its shortest decimal form."""
 
@@ -165,3 +187,14 @@ _DIGITS: Final = {10**6: 3, 10**3: 6, 1: 9}
 _YEARS: Final = (-62_135_596_800 * 10**9, 253_402_300_800 * 10**9 - 1)
 # 64 bits of nanoseconds; DuckDB reads nothing before the first whole day of them.
 _NANOSECOND_RANGE: Final = (-106_751 * DAY, 2**63 - 2)
+
+SIGNS: Final[dict[str, dict[int, str | None]]] = {
+    "=": {0: "=", 1: None, -1: None},
+    "<": {0: "<", 1: "<=", -1: "<"},
+    "<=": {0: "<=", 1: "<=", -1: "<"},
+    ">": {0: ">", 1: ">", -1: ">="},
+    ">=": {0: ">=", 1: ">", -1: ">="},
+}
+"""Operator -> the sign to write where the operand is the member, above it, or below."""
+ALWAYS: Final = {1: ("<", "<="), -1: (">", ">=")}
+"""Signs that all values fulfil when the operand is above all of them, or below."""

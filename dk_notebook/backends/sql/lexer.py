@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Kind = Literal["blank", "string", "identifier", "word", "number", "position", "parameter", "cast", "mark"]
@@ -55,6 +56,11 @@ class Token:
         return self.text.upper()
 
 
+KEPT = 10_000
+"""Characters of a text whose tokens are kept for the next time: cells are run again, and a text is read several times
+on its way."""
+
+
 def tokens(text: str, *, escapes: bool = True) -> Iterator[Token]:
     r"""The tokens of ``text``. ``escapes``: in ``E'...'`` a backslash escapes, as in PostgreSQL and DuckDB.
 
@@ -63,6 +69,15 @@ def tokens(text: str, *, escapes: bool = True) -> Iterator[Token]:
     >>> [token.kind for token in tokens(r"E'it\'s' '''' $$ :x $$")]
     ['string', 'blank', 'string', 'blank', 'string']
     """
+    return iter(_kept(text, escapes)) if len(text) <= KEPT else _scanned(text, escapes=escapes)
+
+
+@lru_cache(maxsize=128)
+def _kept(text: str, escapes: bool) -> tuple[Token, ...]:  # noqa: FBT001 (a part of the key)
+    return tuple(_scanned(text, escapes=escapes))
+
+
+def _scanned(text: str, *, escapes: bool) -> Iterator[Token]:
     offset = 0
     while (found := _SCAN.match(text, offset)) is not None:
         kind, end = found.lastgroup, found.end()

@@ -10,11 +10,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from dk_notebook.backends.sql.lexer import Token, tokens
 from dk_notebook.backends.sql.values import plain
-from dk_notebook.errors import ConfigError, MissingParameter, did_you_mean
+from dk_notebook.errors import ConfigError, MissingParameter, QueryError, did_you_mean
 
 Key = str | int
 """A name, or a position counted from 1."""
@@ -31,6 +31,11 @@ class Parameter:
     """It is all that an ``IN`` or ``NOT IN`` has on its right, with or without parentheses."""
     outer: tuple[int, int] = (0, 0)
     """With ``membership``: the stretch from ``IN`` (``NOT``) to the closing parenthesis."""
+
+    @property
+    def needs_list(self) -> bool:
+        """Whether SQL has no one value here: ``IN (:id)`` takes it, ``IN :id`` does not."""
+        return self.membership is not None and self.outer[1] == self.end
 
 
 Placeholder = Callable[[int, Key], str]
@@ -87,6 +92,8 @@ class Statement:
     parameters: tuple[Parameter, ...]
     end: int
     """Where the statement ends: before a final ``;`` and what follows it."""
+    sign: str = ":"
+    """What stands before a name; other languages have another one."""
 
     @cached_property
     def keys(self) -> tuple[Key, ...]:
@@ -107,7 +114,8 @@ class Statement:
     def bind(self, params: Mapping[str, Any] | Sequence[Any] | None) -> dict[Key, Any]:
         """The values of the parameters, as `values.plain` gives them, in the order of `keys`.
 
-        MissingParameter: one has no value. ConfigError: a value is not used, or names meet a sequence.
+        MissingParameter: one has no value. QueryError: one value where ``IN`` needs a list. ConfigError: a value is
+        not used or is none that a statement takes, or names meet a sequence.
 
         >>> parse("select :a, :b").bind({"a": 1, "b": float("nan")})
         {'a': 1, 'b': None}
@@ -119,10 +127,14 @@ class Statement:
         unused = [key for key in given if key not in self.keys]
         if unused:
             raise ConfigError(
-                f"unused parameter{'s' if len(unused) > 1 else ''} {', '.join(map(_shown, unused))}",
-                hint=self._nearest(unused[0], self.keys),
+                f"unused parameter{'s' if len(unused) > 1 else ''} {', '.join(self.shown(key) for key in unused)}",
+                hint=self._nearest(unused[0], self.keys) or self._spelling(unused[0]),
             )
-        return {key: plain(given[key]) for key in self.keys}
+        values = {key: _plain(self.shown(key), given[key]) for key in self.keys}
+        for parameter in self.parameters:
+            if parameter.needs_list and not isinstance(values[parameter.key], list):
+                raise self._no_list(parameter)
+        return values
 
     def render(
         self, values: Mapping[Key, Any], placeholder: Placeholder, *, membership: Membership = in_subquery
@@ -156,34 +168,83 @@ class Statement:
         write(self.text[offset : self.end], offset, verbatim=True)
         return Rendered("".join(written), self.keys, (*edges, (length, max(offset, self.end), False)))
 
+    def shown(self, key: Key) -> str:
+        """The parameter as it stands in this text."""
+        return shown(key, self.sign)
+
     def _given(self, params: Mapping[str, Any] | Sequence[Any] | None) -> dict[Key, Any]:
         if params is None:
             return {}
         if isinstance(params, Mapping):
             if self.positions and params:
-                raise ConfigError("the statement counts its parameters ($1): params is a list", hint="or write :name")
+                raise ConfigError(
+                    "the statement counts its parameters ($1): params is a list", hint=f"or write {self.sign}name"
+                )
             return {str(name): value for name, value in params.items()}
         if isinstance(params, (str, bytes)) or not hasattr(params, "__len__"):
             raise ConfigError(f"params is a dict or a list, not {type(params).__name__}")
         if self.names and len(params):
-            raise ConfigError("the statement names its parameters (:name): params is a dict", hint="or write $1")
+            raise ConfigError(
+                f"the statement names its parameters ({self.sign}name): params is a dict", hint="or write $1"
+            )
         return dict(enumerate(params, 1))
 
     def _missing(self, parameter: Parameter, given: Mapping[Key, Any]) -> MissingParameter:
         return MissingParameter(
-            f"no value for the parameter {_shown(parameter.key)}",
+            f"no value for the parameter {self.shown(parameter.key)}",
             hint=self._nearest(parameter.key, given) or "give it in params=",
             query=self.text,
             position=parameter.start,
         )
+
+    def _no_list(self, parameter: Parameter) -> QueryError:
+        word, name = (parameter.membership or "").upper(), self.shown(parameter.key)
+        given = f"{{{parameter.key!r}: [...]}}" if isinstance(parameter.key, str) else "[[...]]"
+        same, other = ("=", "<>") if self.sign == ":" else ("==", "!=")
+        compared = f"{other if parameter.membership == 'not in' else same} {name}"
+        return QueryError(
+            f"{word} {name} takes a list, and the parameter {name} is one value",
+            hint=f"params={given} gives a list; {compared} compares to one value",
+            query=self.text,
+            position=parameter.start,
+        )
+
+    def _spelling(self, key: Key) -> str | None:
+        """How a parameter is written in another language than SQL."""
+        return f"a parameter is written {self.shown(key)}" if isinstance(key, str) and self.sign != ":" else None
 
     @staticmethod
     def _nearest(key: Key, known: Mapping[Key, Any] | Sequence[Key]) -> str | None:
         return did_you_mean(key, [name for name in known if isinstance(name, str)]) if isinstance(key, str) else None
 
 
-def _shown(key: Key) -> str:
-    return f":{key}" if isinstance(key, str) else f"${key}"
+def _plain(key: str, value: Any) -> Any:
+    try:
+        return plain(value)
+    except ConfigError as error:
+        raise ConfigError(f"parameter {key}: {error.message}", hint=error.hint) from error
+
+
+def shown(key: Key, sign: str = ":") -> str:
+    """The parameter as it stands in the text.
+
+    >>> shown("a"), shown(1), shown(1, "?")
+    (':a', '$1', '?1')
+    """
+    return f"${key}" if isinstance(key, int) and sign == ":" else f"{sign}{key}"
+
+
+@runtime_checkable
+class Spoken(Protocol):
+    """A backend whose language has parameters of its own kind."""
+
+    def parsed(self, text: str) -> Statement:
+        """The statement and its parameters, by that language."""
+
+
+def parsed_for(backend: object, text: str) -> Statement:
+    """The statement, by the language of a backend: SQL, unless the backend says otherwise."""
+    return backend.parsed(text) if isinstance(backend, Spoken) else parse(text)
 
 
 # --- finding them -----------------------------------------------------------------------------------------------
@@ -193,6 +254,8 @@ _BEFORE_EXPRESSION: Final = frozenset(
     """ALL AND ANY ARRAY AS BETWEEN BY CASE DISTINCT ELSE EXCEPT FROM GLOB HAVING ILIKE IN INTERSECT IS LIKE LIMIT NOT
     OFFSET ON OR QUALIFY RETURN RETURNING SELECT SET SIMILAR SOME THEN TO UNION USING VALUES WHEN WHERE""".split()  # noqa: SIM905 (a list of them is forty lines)
 )
+_WITH_IN: Final = frozenset({"POSITION"})
+"""Functions with an IN of their own between their arguments."""
 
 
 def parse(text: str, *, escapes: bool = True) -> Statement:
@@ -217,7 +280,7 @@ def parse(text: str, *, escapes: bool = True) -> Statement:
         else:
             if token.kind in ("parameter", "position"):
                 key = token.text[1:] if token.kind == "parameter" else int(token.text[1:])
-                found.append(_placed(key, token, code))
+                found.append(_placed(key, token, code, opened))
             elif token.kind == "mark":
                 _track(token, code, opened)
                 if token.text == ")":
@@ -256,13 +319,16 @@ def _track(token: Token, code: Sequence[Token], opened: list[str]) -> None:
     if token.text == "[":
         opened.append("list" if not code or _expects_operand(code[-1]) else "subscript")
     elif token.text in ("(", "{"):
-        opened.append(token.text)
+        named = token.text == "(" and code and code[-1].kind == "word" and code[-1].upper in _WITH_IN
+        opened.append(code[-1].upper if named else token.text)
     elif token.text in (")", "]", "}") and opened:
         opened.pop()
 
 
-def _placed(key: Key, token: Token, code: Sequence[Token]) -> Parameter:
+def _placed(key: Key, token: Token, code: Sequence[Token], opened: Sequence[str]) -> Parameter:
     """The parameter, with its IN where it follows one directly."""
+    if opened and opened[-1] in _WITH_IN:
+        return Parameter(key, token.start, token.end)
     before = [earlier.upper if earlier.kind == "word" else earlier.text for earlier in code[-4:]]
     if before and before[-1] == "IN" and code[-1].kind == "word" and before[-3:-2] != ["FOR"]:
         return _member(key, token, code, before, token.end)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from dk_notebook.backends.sql.columns import Column
 from dk_notebook.backends.sql.dialects import Dialect
-from dk_notebook.backends.sql.grids import Place
+from dk_notebook.backends.sql.grids import ALWAYS, SIGNS, Place
 from dk_notebook.backends.sql.names import quote
 from dk_notebook.errors import ConfigError, NotFound, Unsupported, did_you_mean
 from dk_notebook.records import kinds, patterns
@@ -168,10 +168,10 @@ class _Writer:
         return _both(low, high)
 
     def _compared(self, column: Column, sql: str, op: str, place: Place) -> str:
-        value, sign = place.member, _SIGNS[op][place.side]
+        value, sign = place.member, SIGNS[op][place.side]
         if value is None:
             # Off the grid: all values are below the operand, or above it.
-            return f"({sql} IS NOT NULL)" if sign in _ALWAYS[place.side] else _FALSE
+            return f"({sql} IS NOT NULL)" if sign in ALWAYS[place.side] else _FALSE
         if sign is None:
             return _FALSE
         return f"({self.operand(column, sql)} {sign} {self.bound(value, column.type)})"
@@ -214,7 +214,9 @@ class _Writer:
     def operand(self, column: Column, sql: str) -> str:
         """The column as it is compared."""
         if column.kind == "other":
-            sql = f"CAST({sql} AS TEXT)"
+            texts = self.dialect.texts.items()
+            form = next((form for name, form in texts if column.declared.startswith(name)), "CAST({x} AS TEXT)")
+            sql = form.format(x=sql)
         return sql + self.dialect.collate if column.kind in ("text", "other") else sql
 
     def bound(self, value: Any, sql_type: str) -> str:
@@ -236,25 +238,16 @@ class _Writer:
             return f"CASE WHEN {sql} IS NOT NULL THEN 0 END"
         if column.kind == "list":
             item, source, value = self._items(column, sql)
-            edge = "max" if sort.descending else "min"
-            return f"(SELECT {edge}({self._order_value(item, value, sort)}) FROM {source})"
+            direction = "DESC" if sort.descending else "ASC"
+            # Not min and max, which not every type has.
+            first = f"ORDER BY 1 {direction} NULLS LAST LIMIT 1"
+            return f"(SELECT {self._order_value(item, value, sort)} FROM {source} {first})"
         if column.nan:
             return f"CASE WHEN {self.present(column, sql)} THEN {sql} END"
         return self.operand(column, sql)
 
 
 _TEXT_TEMPLATES: Final = {"like": "like", "regex": "regex", "starts_with": "starts_with"}
-
-# The sign to write where the operand is above, or below, the member that is written instead of it.
-_SIGNS: Final[dict[str, dict[int, str | None]]] = {
-    "=": {0: "=", 1: None, -1: None},
-    "<": {0: "<", 1: "<=", -1: "<"},
-    "<=": {0: "<=", 1: "<=", -1: "<"},
-    ">": {0: ">", 1: ">", -1: ">="},
-    ">=": {0: ">=", 1: ">", -1: ">="},
-}
-# Signs that all values fulfil when the operand is above all of them, or below.
-_ALWAYS: Final = {1: ("<", "<="), -1: (">", ">=")}
 
 
 def _placed(column: Column, operand: Any) -> Place | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dk_notebook.backends.sql.lexer import Token, tokens
+from dk_notebook.errors import NO_RESULT, QueryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,38 @@ def split(text: str, *, escapes: bool = True) -> list[Part]:
                 bodies -= 1
     finish(len(text))
     return parts
+
+
+def check_count(count: int, text: str) -> None:
+    """Nothing, for the one statement that a query is; QueryError for none, and for several."""
+    if count == 0:
+        raise no_statement(text)
+    if count > 1:
+        raise QueryError(
+            f"{count} statements in one query: only dk.execute runs several, in one transaction",
+            hint="read them one by one",
+            code=NO_RESULT,
+            query=text,
+        )
+
+
+def no_statement(text: str) -> QueryError:
+    """What is raised where there is nothing to run."""
+    return QueryError("there is no statement in the text", query=text)
+
+
+def no_columns(text: str, kind: str | None = None) -> QueryError:
+    """What is raised where a query has no result columns. ``kind``: the store's word for what it is instead.
+
+    >>> print(no_columns("create table t (a int)", "CREATE").message)
+    a statement without result columns (CREATE) is no query
+    """
+    return QueryError(
+        f"a statement without result columns {f'({kind}) ' if kind else ''}is no query",
+        hint="dk.execute runs it and gives the number of rows affected",
+        code=NO_RESULT,
+        query=text,
+    )
 
 
 def keywords(text: str, count: int = 1, *, escapes: bool = True) -> tuple[str, ...]:

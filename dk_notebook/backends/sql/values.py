@@ -17,18 +17,30 @@ def plain(value: Any) -> Any:
 
     Missing values (NaN, NaT, NA) are None, mappings JSON text, arrays, Series, sets and tuples lists. A pandas
     Timestamp or Timedelta stays one only where it has digits below the microsecond (or a year beyond 9999).
-    An object of any other type is returned as it is: the driver may know it.
+    An object of any other type is returned as it is: the driver may know it. ConfigError: a frame, which is no list,
+    though iterating over one gives the names of its columns; JSON that cannot be.
 
     >>> plain({"a": [1, float("nan")]}), plain(range(3)), plain(float("nan"))
     ('{"a": [1, null]}', [0, 1, 2], None)
     """
     if isinstance(value, Mapping):
-        return json.dumps(_json(value), ensure_ascii=False, allow_nan=False)
+        return json_text(value)
+    if hasattr(value, "columns") and hasattr(value, "shape"):  # of pandas, polars, Arrow, DuckDB
+        raise ConfigError("a frame is no list of values", hint='df["column"] is one')
     elements = values.members(value)
     if elements is not None:
         return [plain(element) for element in elements]
     value = values.scalar(value)
     return bytes(value) if isinstance(value, (bytearray, memoryview)) else value
+
+
+def json_text(value: Any) -> str:
+    """A mapping or list as JSON text. ConfigError for what JSON cannot hold.
+
+    >>> json_text([{"a": 1}, float("nan")])
+    '[{"a": 1}, null]'
+    """
+    return json.dumps(_json(value), ensure_ascii=False, allow_nan=False)
 
 
 def _json(value: Any) -> Any:

@@ -12,10 +12,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 
 from dk_notebook import scope
-from dk_notebook.backends.sql.parameters import parse
+from dk_notebook.backends.sql.parameters import parsed_for
 from dk_notebook.connection import Connection
 from dk_notebook.connections import resolve
-from dk_notebook.errors import QueryError
+from dk_notebook.errors import NO_RESULT, QueryError
 from dk_notebook.jupyter.command import command_tag, loses_a_result
 from dk_notebook.jupyter.display import Note, UnderTheCell, first_rows, seconds
 from dk_notebook.jupyter.magics.flags import Flags, assignment
@@ -36,10 +36,13 @@ FLAGS = Flags(
         %%dkquery -c pg -o orders -n 1000
         select * from orders where customer = ANY(:customers);
 
-    ``:name`` is the notebook's variable ``name``, sent as a value and never pasted into the text. The frames of the
-    notebook can be named in the SQL of DuckDB. The value is the frame: ``df = %dkquery ...`` and ``_`` have it. One
-    line under it tells the rows, the seconds and the connection. A statement without result columns runs; its line
-    says ``UPDATE 5``. A statement that fails raises, in few lines; ``%xmode Verbose`` shows the whole traceback.
+        %dkquery -c es FROM orders | WHERE day == ?day | STATS n = COUNT(*)
+
+    ``:name`` (``?name`` in ES|QL) is the notebook's variable ``name``, sent as a value and never pasted into the
+    text. The frames of the notebook can be named in the SQL of DuckDB. The value is the frame: ``df = %dkquery ...``
+    and ``_`` have it. One line under it tells the rows, the seconds and the connection. A statement without result
+    columns runs; its line says ``UPDATE 5``. A statement that fails raises, in few lines; ``%xmode Verbose`` shows the
+    whole traceback.
 
     As a line: flags first, then the statement; ``--`` ends the flags. As a cell: flags on the first line, the body
     is the statement and nothing else. ``name <<`` before the flags stores the frame, as ``-o name`` does.
@@ -122,7 +125,7 @@ def _check(flags: argparse.Namespace, out: str | None, statement: str) -> None:
 def _answer(flags: argparse.Namespace, statement: str, variables: Mapping[str, Any]) -> tuple[Any, Note]:
     """What the magic gives, and the line under it."""
     connection = resolve(flags.connection)
-    params = parameters(parse(statement), variables, source=flags.params)
+    params = parameters(parsed_for(connection.store.backend, statement), variables, source=flags.params)
     if flags.explain:
         plan = connection.explain(statement, params=params)
         return plan, Note(("the plan; nothing was run", connection.name))
@@ -130,7 +133,7 @@ def _answer(flags: argparse.Namespace, statement: str, variables: Mapping[str, A
     try:
         value, shown = _read(flags, connection, statement, params)
     except QueryError as error:
-        if not _has_no_result(error, statement):
+        if error.code != NO_RESULT or loses_a_result(statement):
             raise
         rows = connection.execute(statement, params=params, timeout=flags.timeout)
         value, shown = None, command_tag(statement, rows)
@@ -151,10 +154,3 @@ def _read(flags: argparse.Namespace, connection: Connection, statement: str, par
     limit = None if flags.limit is None else flags.limit + 1
     frame, shown = first_rows(connection.read_query(statement, limit=limit, **arguments), flags.limit)
     return frame, str(shown)
-
-
-def _has_no_result(error: QueryError, statement: str) -> bool:
-    """Whether the store refused to read, before it ran anything, because there is nothing to read."""
-    # The contract of `Session.scan`: such an error names dk.execute. It has no position, as the server's own have.
-    named = "dk.execute" in f"{error.message} {error.hint}" and "dk.execute" not in statement
-    return named and error.position is None and not loses_a_result(statement)

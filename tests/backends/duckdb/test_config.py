@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from dk_notebook.backends.duckdb.config import DuckDBConfig
+from dk_notebook.config.settings import build
 from dk_notebook.errors import ConfigError
 
 pytestmark = [pytest.mark.unit, pytest.mark.duckdb]
@@ -40,6 +41,19 @@ def test_a_path_is_absolute_whatever_the_folder_is_later(monkeypatch, tmp_path):
 
 def test_the_users_folder_may_be_written_as_a_tilde():
     assert DuckDBConfig(path="~/shop.duckdb").path == str(Path.home() / "shop.duckdb")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"pool": {"min_size": 1}}, {"min_connections": 2}, {"connect_timeout": 3}], ids=str
+)
+def test_a_setting_that_would_do_nothing_is_refused(settings):
+    with pytest.raises(ConfigError, match=r"is for stores behind a network.*\nHint: leave it out"):
+        build(DuckDBConfig, [("keyword", settings)])
+
+
+def test_what_a_pool_of_duckdb_has_may_be_set_in_all_its_spellings():
+    pool = build(DuckDBConfig, [("keyword", {"pool": {"max_connections": 3, "timeout": 5, "min_size": 0}})]).pool
+    assert (pool.min_size, pool.max_size, pool.timeout) == (0, 3, 5)
 
 
 def test_memory_has_three_spellings():

@@ -19,6 +19,8 @@ class TestInMemory(Common):
 
 
 class TestInAFile(Common):
+    examples = 40  # the queries are the same, and were drawn above
+
     @pytest.fixture
     def config(self, tmp_path):
         return DuckDBConfig(path=str(tmp_path / "shop.duckdb"))

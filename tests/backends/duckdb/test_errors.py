@@ -2,7 +2,8 @@ import duckdb
 import pytest
 
 from dk_notebook.backends.duckdb import errors
-from dk_notebook.backends.duckdb.errors import Sent, translated
+from dk_notebook.backends.duckdb.errors import translated
+from dk_notebook.backends.sql.sent import Sent
 from dk_notebook.errors import Conflict, ConnectionFailed, DkError, NotFound, QueryError
 
 pytestmark = [pytest.mark.unit, pytest.mark.duckdb]

@@ -30,6 +30,7 @@ async def test_a_frame_is_a_table_by_its_name(place, frame):
         "with x as (select * from df) select count(*)::int as n from x",
         "select count(*)::int as n from df a join df b using (a)",
         "from (select count(*)::int as n from df)",
+        """select count(*)::int as n from df where '"' <> '"' or a > 0""",
         'select count(*)::int as n from range(3) r(a), "df" where df.a = r.a + 1',
     ],
 )

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from dk_notebook.backends.base import Native, TableQuery
-from dk_notebook.errors import ConfigError, ConversionError, NotFound, QueryError
+from dk_notebook.errors import NO_RESULT, ConfigError, ConversionError, NotFound, QueryError
 from dk_notebook.frames.types import labels_of, marked
 from dk_notebook.records.query import Query
+from dk_notebook.runtime.workers import in_worker
 
 pytestmark = pytest.mark.duckdb
 
@@ -96,6 +97,13 @@ async def test_the_row_of_such_a_value_is_counted_from_the_first(place):
     with pytest.raises(ConversionError) as raised:
         await read(place, text)
     assert raised.value.position == 300_001
+
+
+@pytest.mark.parametrize("text", ["create table t (a int)", "select 1; select 2"])
+async def test_what_only_execute_runs_is_told_by_its_code(place, text):
+    with pytest.raises(QueryError) as caught:
+        await read(place, text)
+    assert caught.value.code == NO_RESULT
 
 
 async def test_nothing_runs_when_the_statement_is_refused(place):
@@ -200,6 +208,44 @@ async def test_two_results_of_one_session_are_not_open_at_the_same_time(place):
         with pytest.raises(QueryError, match="close"):
             await (await session.scan(Native(text="select 1"))).read_all()
         await stream.aclose()
+
+
+@pytest.fixture
+def visits(monkeypatch):
+    """What the sessions had done on worker threads."""
+    made = []
+
+    def counted(function, **options):
+        made.append(function)
+        return in_worker(function, **options)
+
+    monkeypatch.setattr("dk_notebook.backends.duckdb.session.in_worker", counted)
+    return made
+
+
+@pytest.mark.parametrize("rows", [0, 1, 999])
+async def test_a_small_result_takes_one_visit_to_a_worker(place, visits, rows):
+    assert (await read(place, f"from range({rows})")).num_rows == rows
+    assert len(visits) == 1
+
+
+async def test_of_a_large_result_no_more_than_the_first_batch_is_read_before_it_is_asked_for(place, visits):
+    async with place.session() as session:
+        stream = await session.scan(Native(text="from range(100000)"), batch_rows=2048)
+        assert session.operation.rows == 0
+        first = await anext(stream)
+        assert (first.num_rows, len(visits)) == (2048, 1)
+        await anext(stream)
+        assert len(visits) == 2
+        await stream.aclose()
+
+
+async def test_a_short_batch_is_not_taken_for_the_end(place):
+    # DuckDB hands on the groups of a union as they are.
+    text = " union all ".join(f"(from range({rows}))" for rows in (3, 5000, 1, 7000))
+    async with place.session() as session:
+        stream = await session.scan(Native(text=text), batch_rows=4096)
+        assert sum([batch.num_rows async for batch in stream]) == 12004
 
 
 async def test_a_result_belongs_to_the_state_it_began_with(place):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dk_notebook.backends.sql.lexer import tokens
 from dk_notebook.backends.sql.parameters import Rendered, any_element, parse
-from dk_notebook.errors import ConfigError, MissingParameter
+from dk_notebook.errors import ConfigError, MissingParameter, QueryError
 
 pytestmark = pytest.mark.unit
 
@@ -232,6 +235,39 @@ def test_positions_take_lists_too() -> None:
 
 def test_a_single_value_after_in_is_left_where_it_stands() -> None:
     assert rendered("position('a' in :text)", {"text": "abc"}).text == "position('a' in $1)"
+
+
+@pytest.mark.parametrize("value", [5, "abc", None, {"a": 1}, float("nan")])
+@pytest.mark.parametrize("text", ["a in :id", "a NOT  IN :id and b"])
+def test_one_value_after_in_without_parentheses_is_an_error(text: str, value: object) -> None:
+    with pytest.raises(QueryError, match=r"IN :id takes a list, and the parameter :id is one value"):
+        parse(text).bind({"id": value})
+
+
+def test_the_error_about_one_value_after_in_shows_the_place_and_the_list_to_write() -> None:
+    with pytest.raises(QueryError) as caught:
+        parse("select 1\nwhere a in :id").bind({"id": 5})
+    shown = ["LINE 2: where a in :id", "                   ^"]
+    hint = "Hint: params={'id': [...]} gives a list; = :id compares to one value"
+    assert str(caught.value).splitlines()[1:] == [*shown, hint]
+
+
+def test_one_value_for_a_counted_parameter_after_in_names_its_number() -> None:
+    with pytest.raises(QueryError, match=r"NOT IN \$1 takes a list.*\n.*\n.*\nHint: params=\[\[...\]\]"):
+        parse("a not in $1").bind([5])
+
+
+@pytest.mark.parametrize(
+    "text", ["a in (:id)", "position(:id in :id)", "select (position('a' in :id))", "a in (:id) and b = :id"]
+)
+def test_one_value_stays_where_sql_takes_one(text: str) -> None:
+    assert parse(text).bind({"id": "x"}) == {"id": "x"}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame({"a": [1]}), pl.DataFrame({"a": [1]}), pa.table({"a": [1]})])
+def test_a_frame_is_no_list_of_its_column_names(frame: object) -> None:
+    with pytest.raises(ConfigError, match="parameter :ids: a frame is no list of values"):
+        parse("a in :ids").bind({"ids": frame})
 
 
 def test_postgres_spells_lists_its_own_way() -> None:

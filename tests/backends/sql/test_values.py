@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from dk_notebook.backends.sql.values import plain
@@ -45,6 +47,9 @@ class Text(str):
         (Text("a"), "a"),
         (bytearray(b"a"), b"a"),
         (Decimal("1.10"), Decimal("1.10")),
+        (pa.scalar(3, pa.int8()), 3),
+        (pa.scalar("a").cast(pa.dictionary(pa.int8(), pa.string())), "a"),
+        (pa.scalar(1, pa.timestamp("ns")), pd.Timestamp(1)),
     ],
 )
 def test_a_scalar_is_its_python_value(value: object, expected: object) -> None:
@@ -81,6 +86,10 @@ def test_what_is_missing_is_none(value: object) -> None:
         pd.Series([1, 2]),
         pd.Index([1, 2]),
         pd.array([1, 2], dtype="Int64"),
+        pl.Series([1, 2]),
+        pa.array([1, 2]),
+        pa.chunked_array([[1], [2]]),
+        pa.scalar([1, 2]),
         iter([1, 2]),
         {1: "a", 2: "b"}.keys(),
     ],
@@ -92,6 +101,10 @@ def test_what_is_like_a_list_is_a_list_of_python_values(value: object) -> None:
 
 def test_missing_elements_of_a_list_are_none() -> None:
     assert plain(pd.Series([1.5, np.nan])) == [1.5, None]
+
+
+def test_nulls_of_an_arrow_array_are_none() -> None:
+    assert plain(pa.array([1, None, float("nan")])) == [1, None, None]
 
 
 def test_a_category_is_its_labels() -> None:

@@ -1,0 +1,104 @@
+"""The stop button in every place where a call can be waited for: the tests that each store passes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from tests.kernels.driver import Kernel, Outcome
+
+WITHIN = 1.0
+"""Seconds from the stop button to the end of the cell, and from there to the end of the work on the server."""
+
+
+def stopped(kernel: Kernel, code: str, *, after: float = 0.3) -> tuple[Outcome, float]:
+    """What becomes of a cell that is interrupted when its query is under way, and how long that took."""
+    cell = kernel.start(code)
+    if "print(" in code:
+        cell.until("running")
+    time.sleep(after)
+    begun = time.monotonic()
+    kernel.interrupt()
+    outcome = cell.outcome(patience=20)
+    return outcome, time.monotonic() - begun
+
+
+def leases_in_use(kernel: Kernel) -> int:
+    """Over all pools."""
+    in_use: int = kernel.json("int(dk.status()['in_use'].sum() + dk.status()['waiting'].sum())")
+    return in_use
+
+
+def gone_within(busy: Callable[[], int], seconds: float) -> float:
+    """The seconds until the server runs nothing of ours; fails when that takes longer."""
+    begun = time.monotonic()
+    while busy():
+        assert time.monotonic() - begun < seconds, "the server still runs it"
+        time.sleep(0.01)
+    return time.monotonic() - begun
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A cell that was stopped, and the kernel and the server right after it."""
+
+    outcome: Outcome
+    seconds: float
+    gone: float
+    """Seconds until the server ran nothing of ours, after the cell had ended."""
+    answer: int
+    """What the next cell read; 42."""
+    in_use: int
+
+
+class StopTests:
+    """The places of one store. A subclass has a fixture ``kernel`` that is connected to it.
+
+    Each place is stopped once, for all tests that look at what happened.
+    """
+
+    cells: ClassVar[Mapping[str, str]]
+    """Place -> code, which prints "running" before it waits; what is stopped there is a KeyboardInterrupt."""
+    awaited: ClassVar[Mapping[str, str]]
+    """The same for what is awaited on the kernel's own loop: a CancelledError."""
+    answer: ClassVar[str]
+    """An expression that reads 42 from the store."""
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "place" in metafunc.fixturenames:
+            metafunc.parametrize("place", [*self.cells, *self.awaited])
+
+    @pytest.fixture
+    def busy(self) -> Callable[[], int]:
+        """How much of ours the server runs; what runs in the kernel itself ends with the cell."""
+        return lambda: 0
+
+    @pytest.fixture
+    def stop(self, kernel: Kernel, stops: dict[str, Stop], place: str, busy: Callable[[], int]) -> Stop:
+        if place not in stops:
+            outcome, seconds = stopped(kernel, {**self.cells, **self.awaited}[place])
+            gone = gone_within(busy, 5)
+            stops[place] = Stop(outcome, seconds, gone, kernel.json(self.answer), leases_in_use(kernel))
+        return stops[place]
+
+    def test_a_stop_is_raised_at_once(self, stop: Stop, place: str) -> None:
+        error = "KeyboardInterrupt" if place in self.cells else "CancelledError"
+        assert (stop.outcome.error, stop.seconds < WITHIN) == (error, True), stop
+
+    def test_a_stop_says_nothing_and_shows_few_lines(self, stop: Stop) -> None:
+        assert "dk_notebook/" not in stop.outcome.traceback
+        assert (len(stop.outcome.traceback.splitlines()) < 15, stop.outcome.stderr) == (True, "")
+
+    def test_after_a_stop_the_next_cell_works_and_the_pool_is_whole(self, stop: Stop) -> None:
+        assert (stop.answer, stop.in_use) == (42, 0)
+
+
+class ServerStopTests(StopTests):
+    """The places of a store with a server, which must hear of the stop. A subclass has the fixture ``busy``."""
+
+    def test_what_the_server_runs_is_gone_within_a_second_too(self, stop: Stop) -> None:
+        assert stop.gone < WITHIN
