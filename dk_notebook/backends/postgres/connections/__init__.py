@@ -1,0 +1,1 @@
+"""Connections to a server: made, lent, checked, replaced."""

@@ -1,0 +1,1 @@
+"""From Arrow to a table: all of it or nothing."""
