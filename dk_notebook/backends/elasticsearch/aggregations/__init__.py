@@ -1,0 +1,1 @@
+"""From a tree of aggregations to a tidy table."""

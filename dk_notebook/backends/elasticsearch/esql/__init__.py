@@ -1,0 +1,1 @@
+"""ES|QL: its parameters, its types, its limits."""

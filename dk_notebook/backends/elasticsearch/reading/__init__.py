@@ -1,0 +1,1 @@
+"""From a search to Arrow: all of its hits, page by page."""

@@ -1,0 +1,1 @@
+"""The settings of a connection: what each place says."""

@@ -1,0 +1,1 @@
+"""From Arrow to an index: mappings, lines of JSON, the bulk loop."""

@@ -1,0 +1,90 @@
+"""The magics, on Elasticsearch: its language decides what a parameter is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+
+import dk_notebook as dk
+from dk_notebook.errors import MissingParameter, NotFound
+from tests.backends.elasticsearch.flights import load
+from tests.jupyter.conftest import Shell
+from tests.services.elasticsearch_address import ElasticsearchAddress
+
+pytestmark = pytest.mark.elasticsearch
+
+
+@pytest.fixture
+def es(elasticsearch_node: ElasticsearchAddress, elasticsearch_index: str, shell: Shell) -> Iterator[str]:
+    """An index of flights on a connection called es; the default is another one."""
+    dk.close()
+    dk.connect("duckdb://")
+    dk.connect(elasticsearch_node.url, name="es")
+    load(elasticsearch_node, elasticsearch_index)
+    yield elasticsearch_index
+    dk.close()
+
+
+def test_a_line_is_esql(shell: Shell, es: str) -> None:
+    frame = shell.run(f"%dkquery -c es FROM {es} | STATS n = COUNT(*) BY carrier | SORT n DESC, carrier | LIMIT 1")
+    assert frame.to_dict("records") == [{"n": 2, "carrier": "AA"}]
+    assert (shell.notes[-1][:5], shell.notes[-1][-5:]) == ("1 row", " · es")
+
+
+def test_variables_are_bound_in_a_cell(shell: Shell, es: str) -> None:
+    shell.names.update(carriers=["AA", "UA"], since=dt.date(2024, 1, 2))
+    frame = shell.run(
+        f"%%dkquery -c es -o late\nFROM {es} // ?nothing\n"
+        '| WHERE carrier IN ?carriers AND at >= ?since AND "?x" != ""\n| SORT at | KEEP carrier, delay;'
+    )
+    assert frame is None
+    assert shell.names["late"]["delay"].tolist() == [8, 5]
+
+
+def test_variables_are_bound_in_a_line(shell: Shell, es: str) -> None:
+    shell.names["least"] = 5
+    frame = shell.run(f"frame = %dkquery -c es FROM {es} | WHERE delay >= ?least | STATS n = COUNT(*)\nframe")
+    assert frame["n"].tolist() == [2]
+
+
+def test_a_colon_is_no_parameter_there(shell: Shell, es: str) -> None:
+    assert shell.run(f"%dkquery -c es FROM {es} | STATS n = MAX(delay)::long :: keyword")["n"].tolist() == ["8"]
+
+
+def test_a_name_without_a_variable_is_told(shell: Shell, es: str) -> None:
+    shell.names["since"] = dt.date(2024, 1, 2)
+    error = shell.fail(f"%dkquery -c es FROM {es} | WHERE at > ?sinc | LIMIT 1")
+    assert isinstance(error, MissingParameter)
+    assert "?sinc has no value" in str(error)
+    assert "did you mean 'since'?" in str(error)
+
+
+def test_params_takes_another_mapping(shell: Shell, es: str) -> None:
+    shell.names["given"] = {"least": 5, "unused": 1}
+    frame = shell.run(f"%dkquery -c es --params given FROM {es} | WHERE delay >= ?least | STATS n = COUNT(*)")
+    assert frame["n"].tolist() == [2]
+
+
+def test_a_limit_shows_that_there_is_more(shell: Shell, es: str) -> None:
+    frame = shell.run(f"%dkquery -c es -n 2 FROM {es} | KEEP carrier")
+    assert len(frame) == 2
+    assert shell.notes[-1].startswith("2 shown; more on the server · ")
+
+
+def test_an_error_shows_a_caret(shell: Shell, es: str) -> None:
+    error = shell.fail(f"%dkquery -c es FROM {es} | KEEP nope")
+    assert isinstance(error, NotFound)
+    assert str(error).splitlines()[2].rstrip().endswith("^")
+
+
+def test_explain_runs_nothing(shell: Shell, es: str) -> None:
+    frame = shell.run(f"%dkquery -c es --explain FROM {es} | KEEP carrier | LIMIT 1")
+    assert frame["node"].tolist() == ["result", "LIMIT", "KEEP", "FROM"]
+    assert shell.notes[-1] == "the plan; nothing was run · es"
+
+
+def test_sql_of_the_default_connection_is_sql_still(shell: Shell, es: str) -> None:
+    shell.names["day"] = 7
+    assert shell.run("%dkquery select :day as day, '?x' as x")["day"].tolist() == [7]
