@@ -1,0 +1,1 @@
+"""The way to a store: its credentials, its carriers, what is tried again."""

@@ -1,0 +1,235 @@
+"""A table as users see it: its columns, and its files with what their folders say."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.dataset as ds
+import pyarrow.json as pajson
+
+from dk_notebook.backends.s3.datasets import partitions
+from dk_notebook.backends.s3.datasets.carried import TextFormat, carried, restored
+from dk_notebook.backends.s3.datasets.formats import Format
+from dk_notebook.backends.s3.datasets.listing import File, Listing, listed
+from dk_notebook.backends.s3.datasets.location import Location
+from dk_notebook.backends.s3.datasets.manifest import Shape, write_of
+from dk_notebook.backends.s3.datasets.schema import unified
+from dk_notebook.backends.s3.objects import Objects
+from dk_notebook.backends.s3.reading.image import Image, Traffic, all_of
+from dk_notebook.errors import QueryError
+from dk_notebook.frames.cast import cast_exact
+from dk_notebook.runtime.workers import in_worker
+
+CODECS: Final = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+
+
+@dataclass(eq=False)
+class Part:
+    """A file of a table."""
+
+    file: File
+    guarantee: Any
+    """What its folders say, as an expression; None: nothing."""
+    image: Image
+    fragment: Any = None
+    """Arrow's view of it, once its description is there."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An open table."""
+
+    listing: Listing
+    parts: tuple[Part, ...]
+    layout: Any
+    """Arrow's format of the files."""
+    physical: pa.Schema
+    """The columns with the types that the files give."""
+    schema: pa.Schema
+    """The columns as users see them: the same names in the same order."""
+    form: Format
+    traffic: Traffic
+    partitions: tuple[str, ...] = ()
+    """The columns that are folders."""
+
+    def kept(self, expression: Any) -> list[Part]:
+        """The files that may have rows for which the expression holds, as far as their folders tell."""
+        if expression is None:
+            return list(self.parts)
+        return [part for part in self.parts if part.guarantee is None or self._may_match(part, expression)]
+
+    def _may_match(self, part: Part, expression: Any) -> bool:
+        empty = self.layout.make_fragment(pa.py_buffer(b""), partition_expression=part.guarantee)
+        alone = ds.FileSystemDataset([empty], self.physical, self.layout)
+        return any(True for _ in alone.get_fragments(filter=expression))
+
+    async def load(self, part: Part, columns: Sequence[str], expression: Any) -> Any:
+        """The file as a fragment of Arrow, with what of it these columns and rows need; None: no row is wanted."""
+        if self.form != "parquet":
+            await part.image.fetch_all()
+            return await in_worker(self._unpacked, part)
+        await self.describe(part)
+        fragment = part.fragment
+        if expression is not None:
+            fragment = await in_worker(lambda: part.fragment.subset(filter=expression, schema=self.physical))
+            if not fragment.row_groups:
+                return None
+        await part.image.fetch(await in_worker(_ranges, fragment, frozenset(columns)))
+        return fragment
+
+    async def describe(self, part: Part) -> pa.Schema:
+        """The columns of a Parquet file."""
+        if part.fragment is None:
+            await part.image.fetch_footer()
+            part.fragment = self._fragment(part, part.image.buffer)
+        return await in_worker(_described, part.fragment, part.file.path)
+
+    def _unpacked(self, part: Part) -> Any:
+        codec = next((codec for end, codec in CODECS.items() if part.file.key.endswith(end)), None)
+        data = part.image.buffer
+        if codec is not None:
+            with pa.input_stream(data, compression=codec) as stream:
+                data = stream.read_buffer()
+        return self._fragment(part, data)
+
+    def _fragment(self, part: Part, data: pa.Buffer) -> Any:
+        return self.layout.make_fragment(data, partition_expression=part.guarantee)
+
+    def shaped(self, batch: pa.RecordBatch, schema: pa.Schema, position: int) -> pa.RecordBatch:
+        """Rows as the files give them with the types of ``schema``; ``position`` is the first one's."""
+        arrays = [self._restored(array, column, position) for array, column in zip(batch.columns, schema, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _restored(self, array: Any, column: pa.Field, position: int) -> Any:
+        if pa.types.is_dictionary(array.type) and array.dictionary.null_count:
+            # As Arrow makes of the folder of NULL: a label that is NULL, which goes together with no other labels.
+            array = cast_exact(array.dictionary_decode(), array.type, column=column.name, position=position)
+        if array.type == column.type:
+            return array
+        if self.form == "parquet":
+            return cast_exact(array, column.type, column=column.name, position=position)
+        return restored(array, column, position=position)
+
+
+Opener: TypeAlias = Callable[[str], Awaitable[Dataset]]
+"""Opens the table of a name, as `opened` does."""
+
+
+async def opened(objects: Callable[[str], Objects], location: Location) -> Dataset:
+    """The table there. NotFound: there is none; QueryError: its files do not go together, or are no tables."""
+    listing = await listed(objects, location)
+    form = listing.format
+    shape = listing.manifest.shape
+    ours = shape is not None and all(write_of(file.path) is not None for file in listing.files)
+    paths = [] if listing.single else [file.path for file in listing.files]
+    names = partitions.names_of(paths) or (shape.partitions if shape is not None else ())
+    kinds = partitions.types_of(names, paths, shape.schema if shape is not None else None)
+    traffic = Traffic()
+    bucket = objects(location.bucket)
+    parts = tuple(
+        Part(file, None if listing.single else _guarantee(file, kinds), Image(bucket, file, traffic))
+        for file in listing.files
+    )
+    layout = _layout(form, shape if ours else None)
+    found = Dataset(listing, parts, layout, pa.schema([]), pa.schema([]), form, traffic)
+    # Files of one shape have the same columns: one tells them all.
+    stored = await _stored(found, parts[:1] if ours else parts, shape if ours else None)
+    stored = pa.schema([column for column in stored if column.name not in kinds])
+    physical = pa.schema([*stored, *(pa.field(name, kind) for name, kind in kinds.items())])
+    seen = _seen(physical, shape)
+    physical = pa.schema([physical.field(name) for name in seen.names])
+    return Dataset(listing, parts, layout, physical, seen, form, traffic, tuple(kinds))
+
+
+def _seen(physical: pa.Schema, shape: Shape | None) -> pa.Schema:
+    """The columns in the order, and of the types, in which they were written; what is not from us comes after."""
+    declared = shape.schema if shape is not None else pa.schema([])
+    first = [column for column in declared if physical.get_field_index(column.name) >= 0]
+    rest = [column for column in physical if declared.get_field_index(column.name) < 0]
+    return pa.schema([*first, *rest])
+
+
+def _guarantee(file: File, kinds: Mapping[str, pa.DataType]) -> Any:
+    expression = None
+    for name, value in partitions.values_in(file.path, kinds).items():
+        one = pc.field(name) == pc.scalar(value) if value.is_valid else pc.field(name).is_null()
+        expression = one if expression is None else expression & one
+    return expression
+
+
+# --- how the files are read -------------------------------------------------------------------------------------------
+
+
+def _layout(form: Format, shape: Shape | None) -> Any:
+    """How files of a format are read; ``shape``: as we wrote them."""
+    if form == "parquet":
+        return ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
+    if form == "csv":
+        types = {column.name: _carried(column.type, "csv") for column in shape.stored} if shape is not None else None
+        return ds.CsvFileFormat(
+            parse_options=pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=shape is None),
+            default_fragment_scan_options=ds.CsvFragmentScanOptions(
+                convert_options=pacsv.ConvertOptions(
+                    column_types=types,
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=shape is None,
+                    null_values=[""] if shape is not None else None,
+                )
+            ),
+        )
+    return ds.JsonFileFormat(
+        default_fragment_scan_options=ds.JsonFragmentScanOptions(
+            parse_options=pajson.ParseOptions(newlines_in_values=False)
+        )
+    )
+
+
+def _carried(arrow: pa.DataType, form: TextFormat) -> pa.DataType:
+    found = carried(arrow, form)
+    if found is None:
+        raise QueryError(f"{form} holds no {arrow}: the manifest of the dataset is not one of ours")
+    return found
+
+
+async def _stored(dataset: Dataset, parts: Sequence[Part], shape: Shape | None) -> pa.Schema:
+    """The columns that lie in these files."""
+    form = dataset.form
+    if shape is not None and form != "parquet":
+        return pa.schema([pa.field(column.name, _carried(column.type, form)) for column in shape.stored])
+    if not parts:
+        return shape.stored if shape is not None else pa.schema([])
+
+    async def one(part: Part) -> pa.Schema:
+        if form == "parquet":
+            return await dataset.describe(part)
+        fragment = await dataset.load(part, (), None)
+        return await in_worker(_described, fragment, part.file.path)
+
+    found = await all_of(map(one, parts))
+    return unified({part.file.path: schema for part, schema in zip(parts, found, strict=True)}).remove_metadata()
+
+
+def _described(fragment: Any, path: str) -> pa.Schema:
+    try:
+        return fragment.physical_schema
+    except (pa.ArrowException, OSError) as error:
+        raise QueryError(f"{path!r} cannot be read: {error}") from error
+
+
+def _ranges(fragment: Any, columns: frozenset[str]) -> list[tuple[int, int]]:
+    """Where the values of columns lie in a Parquet file."""
+    metadata = fragment.metadata
+    found = []
+    for group in fragment.row_groups:
+        described = metadata.row_group(group.id)
+        for place in range(described.num_columns):
+            column = described.column(place)
+            if column.path_in_schema.partition(".")[0] in columns or column.path_in_schema in columns:
+                start = column.dictionary_page_offset or column.data_page_offset
+                found.append((min(start, column.data_page_offset), start + column.total_compressed_size))
+    return found

@@ -1,0 +1,237 @@
+"""Rows of a table: pruned, read and filtered by Arrow in worker threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from dk_notebook.backends.base import TableQuery
+from dk_notebook.backends.s3.reading.conditions import expressed
+from dk_notebook.backends.s3.reading.dataset import Dataset, Opener, Part
+from dk_notebook.backends.s3.reading.rows import matching, ordered
+from dk_notebook.errors import ConfigError, Conflict, NotFound, QueryError, did_you_mean
+from dk_notebook.frames.stream import ArrowStream
+from dk_notebook.records.filters import And, Compare, Condition, Field, Not, Or, Sort
+from dk_notebook.runtime.operations import Operation
+from dk_notebook.runtime.workers import in_worker
+
+WHOLE: Final = 131_072
+"""Rows a batch when everything is read at once."""
+AHEAD: Final = 8
+"""Files that are read ahead where memory need not be bounded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is read of a dataset, and what is left to do with it here."""
+
+    columns: tuple[str, ...]
+    """Of the result, and after these what only a condition or the order needs."""
+    wanted: int
+    """How many of them are the result's."""
+    expression: Any
+    condition: Condition | None
+    """To be decided here."""
+    order: tuple[Sort, ...]
+    skip: int
+    limit: int | None
+
+
+async def scan_table(
+    open_table: Opener, query: TableQuery, operation: Operation, batch_rows: int | None
+) -> ArrowStream:
+    """The rows of a table; see `Session.scan`. Its first rows are read already.
+
+    Begins anew, once, where files were replaced between the listing and that.
+    """
+    try:
+        return await _begun(open_table, query, operation, batch_rows)
+    except Conflict:
+        return await _begun(open_table, query, operation, batch_rows)
+
+
+async def _begun(open_table: Opener, query: TableQuery, operation: Operation, batch_rows: int | None) -> ArrowStream:
+    dataset = await open_table(query.table)
+    plan = planned(dataset.schema, query)
+    stream = _Scan(dataset, plan, operation, batch_rows)
+    try:
+        await stream.begin()
+    except BaseException:
+        await stream.aclose()
+        raise
+    return stream
+
+
+# --- what is asked ----------------------------------------------------------------------------------------------------
+
+
+def planned(schema: pa.Schema, query: TableQuery) -> Plan:
+    """What to read of a table with these columns. NotFound: one that is asked for is not there."""
+    asked = query.query
+    if asked.columns is not None and not asked.columns:
+        raise ConfigError("no columns are selected")
+    chosen = schema.names if asked.columns is None else [_column(schema, each) for each in asked.columns]
+    named = [_column(schema, each) for each in _fields(asked.condition)]
+    sorted_by = [_column(schema, each.field) for each in asked.order]
+    found = expressed(asked.condition, schema)
+    needed = [*chosen, *([] if found.sure else named), *sorted_by]
+    return Plan(
+        columns=tuple(dict.fromkeys(needed)),
+        wanted=len(dict.fromkeys(chosen)),
+        expression=None if asked.condition is None else found.expression,
+        condition=None if found.sure else asked.condition,
+        order=asked.order,
+        skip=asked.skip,
+        limit=asked.max_rows,
+    )
+
+
+def _column(schema: pa.Schema, field: Field) -> str:
+    """The column that a field is, or lies in."""
+    if schema.get_field_index(field.name) >= 0:
+        return field.name
+    if len(field.path) > 1 and schema.get_field_index(field.path[0]) >= 0:
+        return field.path[0]
+    raise NotFound(
+        f"there is no column {field.name!r}",
+        hint=did_you_mean(field.name, schema.names) or f"there are {', '.join(schema.names)}",
+    )
+
+
+def _fields(condition: Condition | None) -> Iterable[Field]:
+    match condition:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _fields(part)
+        case Not(part):
+            yield from _fields(part)
+        case Compare():
+            yield condition.field
+
+
+# --- the rows ---------------------------------------------------------------------------------------------------------
+
+
+class _Scan(ArrowStream):
+    """Batches of a table, file after file, the next ones being read meanwhile."""
+
+    def __init__(self, dataset: Dataset, plan: Plan, operation: Operation, batch_rows: int | None) -> None:
+        self._dataset = dataset
+        self._plan = plan
+        self._operation = operation
+        self._rows = batch_rows or WHOLE
+        self._whole = batch_rows is None and plan.limit is None
+        self._ahead = AHEAD if self._whole else 1
+        self._read = pa.schema([dataset.schema.field(name) for name in plan.columns])
+        self._left = deque(dataset.kept(plan.expression))
+        self._loading: deque[asyncio.Task[Any]] = deque()
+        self._reader: Any = None
+        self._first: pa.RecordBatch | None = None
+        self._position = 0
+        super().__init__(pa.schema(list(self._read)[: plan.wanted]), self._handed_out())
+
+    async def begin(self) -> None:
+        """Read up to the first rows."""
+        if self._plan.limit != 0:
+            self._first = await self._next()
+
+    async def aclose(self) -> None:
+        """See `ArrowStream.aclose`."""
+        await super().aclose()
+        self._left.clear()
+        while self._loading:
+            self._loading.pop().cancel()
+        self._reader = None
+
+    async def _next(self) -> pa.RecordBatch | None:
+        """The next batch that has rows which match."""
+        while True:
+            if self._reader is None and not await self._begin_file():
+                return None
+            batch = await self._work(self._read_one)
+            if batch is None:
+                self._reader = None
+            elif batch.num_rows:
+                return batch
+
+    async def _begin_file(self) -> bool:
+        """Go on to the next file that has such rows; False: there is none."""
+        while self._left or self._loading:
+            while self._left and len(self._loading) <= self._ahead:
+                part = self._left.popleft()
+                self._loading.append(asyncio.create_task(self._loaded(part)))
+            self._reader = await self._loading[0]
+            self._loading.popleft()
+            if self._reader is not None:
+                return True
+        return False
+
+    async def _loaded(self, part: Part) -> Iterator[pa.RecordBatch] | None:
+        """The batches of a file. Where all are wanted they are made at once, while other files are read."""
+        plan = self._plan
+        fragment = await self._dataset.load(part, plan.columns, plan.expression)
+        if fragment is None:
+            return None
+        how = {"schema": self._dataset.physical, "columns": list(plan.columns), "filter": plan.expression}
+        if self._whole:
+            made: Iterator[pa.RecordBatch] = await self._work(lambda: iter(fragment.to_table(**how).to_batches()))
+        else:
+            made = await self._work(lambda: fragment.scanner(**how, batch_size=self._rows).to_reader())
+        return made
+
+    def _read_one(self) -> pa.RecordBatch | None:
+        """The rows of the next batch that match, which may be none; None at the end of the file."""
+        try:
+            batch = next(self._reader)
+        except StopIteration:
+            return None
+        shaped = self._dataset.shaped(batch, self._read, self._position)
+        self._position += batch.num_rows
+        return shaped if self._plan.condition is None else matching(shaped, self._plan.condition)
+
+    async def _work(self, function: Callable[[], Any]) -> Any:
+        try:
+            return await in_worker(function)
+        except (pa.ArrowException, OSError) as error:
+            raise QueryError(f"{self._dataset.listing.location.url} cannot be read: {error}") from error
+
+    async def _matching(self) -> AsyncGenerator[pa.RecordBatch, None]:
+        """All rows that match, as they lie."""
+        batch, self._first = self._first, None
+        while batch is not None:
+            yield batch
+            batch = await self._next()
+
+    async def _handed_out(self) -> AsyncGenerator[pa.RecordBatch, None]:
+        plan = self._plan
+        skip, left = plan.skip, plan.limit
+        source = self._sorted() if plan.order else self._matching()
+        try:
+            async for batch in source:
+                cut = batch.slice(skip, left)
+                skip = max(0, skip - batch.num_rows)
+                for start in range(0, cut.num_rows, self._rows):
+                    part = cut.slice(start, self._rows).select(list(range(plan.wanted)))
+                    self._operation.count(part.num_rows, part.nbytes)
+                    yield part
+                if left is not None:
+                    left -= cut.num_rows
+                    if left <= 0:
+                        break
+        finally:
+            await source.aclose()
+
+    async def _sorted(self) -> AsyncGenerator[pa.RecordBatch, None]:
+        held: list[pa.RecordBatch] = [batch async for batch in self._matching()]
+        if not held:
+            return
+        plan = self._plan
+        most = None if plan.limit is None else plan.skip + plan.limit
+        table = await in_worker(ordered, pa.Table.from_batches(held), plan.order, most)
+        for batch in table.to_batches(max_chunksize=self._rows):
+            yield batch

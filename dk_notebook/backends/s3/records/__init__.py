@@ -1,0 +1,1 @@
+"""Documents of the records API: a JSON object each."""

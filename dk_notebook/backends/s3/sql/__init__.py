@@ -1,0 +1,1 @@
+"""SQL over datasets, run by DuckDB."""

@@ -1,0 +1,70 @@
+"""The notebook on S3, executed in a real kernel on the store that it starts itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from tests.notebooks.executed import code_cells, execute, shown
+
+pytestmark = [pytest.mark.kernel, pytest.mark.s3, pytest.mark.timeout(300)]
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "04-s3.ipynb"
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
+    """The notebook after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    begun = time.monotonic()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("AWS_"):
+                patch.delenv(name)
+        execute(notebook, tmp_path_factory.mktemp("s3"))
+    notebook.metadata["seconds"] = time.monotonic() - begun
+    return notebook
+
+
+def test_no_cell_warns(executed: NotebookNode) -> None:
+    outputs = [output for cell in code_cells(executed) for output in cell.outputs]
+    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+
+
+def test_every_error_is_meant(executed: NotebookNode) -> None:
+    failed = [cell.id for cell in code_cells(executed) if any(o.output_type == "error" for o in cell.outputs)]
+    assert failed == ["append"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "promised"),
+    [
+        ("connect", "s3://dk-tour/lake at http://127.0.0.1"),
+        ("plan", "month=<month>/dk-<id>-<number>.parquet"),
+        ("write", "336,776 rows written to flights"),
+        ("keys", "13 objects:"),
+        ("july", "28485.0"),
+        ("sql", "36 rows"),
+        ("explain", "columns: month, carrier, air_time; conditions: month = 7 and carrier = 'HA'; files: 1 of 12"),
+        ("append", 'not in the data: "origin", "dest", "dep_delay", "air_time", "distance"'),
+        ("join", "United Air Lines Inc. 15165 24004769"),
+        ("records", "2013/lost-1 umbrella JFK"),
+        ("version", "the record changed since the version that was read"),
+    ],
+)
+def test_a_cell_shows_what_the_text_above_it_says(executed: NotebookNode, cell: str, promised: str) -> None:
+    assert promised in " ".join(shown(executed, cell).split())
+
+
+def test_it_draws_its_plot(executed: NotebookNode) -> None:
+    outputs = [output for cell in code_cells(executed) for output in cell.outputs]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 1
+
+
+def test_it_takes_less_than_two_minutes(executed: NotebookNode) -> None:
+    assert executed.metadata["seconds"] < 120
