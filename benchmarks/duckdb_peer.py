@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import psutil
-from timing import Pair, side_by_side
+from timing import Amount, Pair, side_by_side
 
 import dk_notebook as dk
 
@@ -21,7 +22,12 @@ from range(1000000) r(i)
 """
 
 
-def pairs() -> list[Pair]:
+def about() -> str:
+    """The version."""
+    return f"DuckDB {duckdb.__version__}"
+
+
+def rows() -> Iterator[Pair | Amount]:
     """What is measured, in the order of the table."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.duckdb"
@@ -36,36 +42,34 @@ def pairs() -> list[Pair]:
             theirs.execute("create or replace table written as from frame")
             theirs.unregister("frame")
 
-        found = [
-            side_by_side(
-                "read 1,000,000 x 10 to Arrow (ms)",
-                lambda: ours.read_query("from t", as_="arrow"),
-                lambda: theirs.sql("from t").to_arrow_table(),
-                named="duckdb to_arrow_table",
-                bound=1.15,
-                runs=11,
-            ),
-            side_by_side(
-                "read 1,000,000 x 10 to pandas (ms)",
-                lambda: ours.read_query("from t"),
-                lambda: theirs.sql("from t").df(),
-                named="duckdb .df()",
-                bound=1.3,
-                runs=7,
-            ),
-            side_by_side(
-                "write 1,000,000 x 10 from pandas (ms)",
-                lambda: ours.write_table(frame, "written", mode="replace"),
-                peer_write,
-                named="duckdb register + create",
-                bound=1.5,
-                runs=5,
-            ),
-            overhead(ours, theirs),
-        ]
+        yield side_by_side(
+            "read 1,000,000 x 10 to Arrow (ms)",
+            lambda: ours.read_query("from t", as_="arrow"),
+            lambda: theirs.sql("from t").to_arrow_table(),
+            named="duckdb to_arrow_table",
+            bound=1.15,
+            runs=11,
+        )
+        yield side_by_side(
+            "read 1,000,000 x 10 to pandas (ms)",
+            lambda: ours.read_query("from t"),
+            lambda: theirs.sql("from t").df(),
+            named="duckdb .df()",
+            bound=1.3,
+            runs=7,
+        )
+        yield side_by_side(
+            "write 1,000,000 x 10 from pandas (ms)",
+            lambda: ours.write_table(frame, "written", mode="replace"),
+            peer_write,
+            named="duckdb register + create",
+            bound=1.5,
+            runs=5,
+        )
+        yield overhead(ours, theirs)
         theirs.close()
         ours.close()
-    return found
+    yield growth()
 
 
 def overhead(ours: dk.Connection, theirs: duckdb.DuckDBPyConnection) -> Pair:
@@ -81,8 +85,8 @@ def overhead(ours: dk.Connection, theirs: duckdb.DuckDBPyConnection) -> Pair:
     return pair.at_most_later(0.001)
 
 
-def growth() -> str:
-    """The memory that 30,000,000 rows in chunks take beyond what was there, in MB."""
+def growth() -> Amount:
+    """The memory that 30,000,000 rows in chunks take beyond what was there."""
     process = psutil.Process()
     chunks = dk.iter_query("select i, i * 2 as j, 'text ' || i % 1000 as s from range(30000000) r(i)", "duckdb://")
     next(chunks)
@@ -93,4 +97,4 @@ def growth() -> str:
         rows += len(chunk)
         if number % 10 == 0:
             most = max(most, process.memory_info().rss)
-    return f"| {rows + 100_000:,} rows in chunks: memory growth (MB) | {(most - before) / 1e6:,.0f} | | | 300 | |"
+    return Amount(f"{rows + 100_000:,} rows in chunks: memory growth (MB)", (most - before) / 1e6, 300)

@@ -2,46 +2,62 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 
-import duckdb
-from timing import Pair, side_by_side
-
-
-def imports() -> Pair:
-    """A whole interpreter, with ours and with pandas and pyarrow alone; at most 0.15 s more."""
-
-    # Modules are compiled once, as wherever people work; some containers switch that off.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-    def start(code: str) -> None:
-        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
-
-    pair = side_by_side(
-        "import (ms); at most 150 ms more",
-        lambda: start("import dk_notebook"),
-        lambda: start("import pandas, pyarrow"),
-        named="pandas, pyarrow",
-        bound=0,
-        runs=7,
-    )
-    return pair.at_most_later(0.15)
+import chart
+import duckdb_peer
+import elasticsearch_peer
+import import_peer
+import pandas as pd
+import postgres_peer
+import records_peer
+import s3_records_peer
+from timing import HEADER, Amount, Pair
 
 
-def main() -> None:
-    """Print the table."""
-    import duckdb_peer
+@dataclass(frozen=True)
+class Subject:
+    """What is measured together."""
 
-    print(f"Python {platform.python_version()}, DuckDB {duckdb.__version__}\n")
-    print("| what | ours | peer | ratio (quartiles) | at most | |")
-    print("|---|---|---|---|---|---|")
-    for pair in [imports(), *duckdb_peer.pairs()]:
-        print(pair.row(), flush=True)
-    print(duckdb_peer.growth())
+    about: Callable[[], str]
+    """The versions, and how it is measured."""
+    rows: Callable[[], Iterable[Pair | Amount]]
+    charted: tuple[str, ...] = ()
+    """What of it the picture shows."""
+
+
+SUBJECTS = {
+    "import": Subject(import_peer.about, import_peer.rows),
+    "duckdb": Subject(duckdb_peer.about, duckdb_peer.rows),
+    "postgres": Subject(postgres_peer.about, postgres_peer.rows, postgres_peer.CHARTED),
+    "records": Subject(records_peer.about, records_peer.rows),
+    "s3_records": Subject(s3_records_peer.about, s3_records_peer.rows),
+    "elasticsearch": Subject(elasticsearch_peer.about, elasticsearch_peer.rows, elasticsearch_peer.CHARTED),
+}
+
+
+def main(names: list[str]) -> str | None:
+    """Print the tables of the subjects, all without names; draw their charts. What is wrong with the names."""
+    if unknown := set(names) - set(SUBJECTS):
+        return f"no such subject: {', '.join(unknown)}; there are {', '.join(SUBJECTS)}"
+    print(f"Python {platform.python_version()}, pandas {pd.__version__}")
+    for name in names or SUBJECTS:
+        subject = SUBJECTS[name]
+        print(f"\n### {name}\n\n{subject.about()}\n\n{HEADER}", flush=True)
+        found = []
+        for row in subject.rows():
+            print(row.row(), flush=True)
+            found.append(row)
+        if subject.charted:
+            path = Path(__file__).with_name(f"{name}.svg")
+            chart.draw([row for row in found if isinstance(row, Pair)], subject.charted, path)
+            print(f"\nThe chart: {path}")
+    return None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))
