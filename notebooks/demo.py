@@ -89,7 +89,7 @@ def main() -> int:
         print(f"\n{failure}\nThe page so far: {PAGE}", file=sys.stderr)
         return 1
     print(
-        f"\n336,776 flights: written from a DataFrame, queried, read back equal, plotted in "
+        f"\n336,776 flights: written from a DataFrame to DuckDB and PostgreSQL, queried, read back equal, plotted in "
         f"{time.monotonic() - started:.1f} s\nThe page: {PAGE}"
     )
     return 0

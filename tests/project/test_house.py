@@ -66,11 +66,20 @@ def run(code: str) -> str:
 
 def test_importing_loads_no_driver_no_ipython_and_starts_no_thread() -> None:
     code = (
-        "import sys, threading, dk_notebook; "
-        "print([m for m in ('duckdb', 'asyncpg', 'IPython', 'polars', 'tqdm', 'ipywidgets') if m in sys.modules], "
+        "import sys, threading, dk_notebook; drivers = ('duckdb', 'asyncpg', 'elasticsearch', 'aiohttp', 'orjson'); "
+        "print([m for m in (*drivers, 'IPython', 'polars', 'tqdm', 'ipywidgets') if m in sys.modules], "
         "threading.active_count())"
     )
     assert run(code) == "[] 1"
+
+
+def test_importing_waits_for_no_part_of_python_that_only_some_calls_need() -> None:
+    slow = "'difflib', 'email', 'getpass', 'html', 'importlib.metadata', 'platform', 'tomllib', 'zipfile'"
+    code = (
+        "import sys, pandas, pyarrow; before = set(sys.modules); import dk_notebook; "
+        f"print(sorted({{{slow}}} & (set(sys.modules) - before)))"
+    )
+    assert run(code) == "[]"
 
 
 def test_importing_reads_no_connection_file(tmp_path: Path) -> None:
