@@ -27,6 +27,8 @@ class Link(Faulty):
     def __init__(self, proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._proxy = proxy
         self._client = writer
+        self._way_to_client = writer.transport
+        """Below TLS: that of TLS cannot be aborted once the client said goodbye."""
         self._from_client = reader
         self._server: asyncio.StreamWriter | None = None
         self._frontend = proxy.frontend()
@@ -59,6 +61,8 @@ class Link(Faulty):
         """Both ways, until one side ends."""
         tasks: list[asyncio.Task[None]] = []
         try:
+            if self._proxy.tls is not None and self._proxy.tls_at_once:
+                await self._client.start_tls(self._proxy.tls)  # the first step: before anything of the client is read
             from_server, self._server = await asyncio.open_connection(*self._proxy.upstream)
             tasks = [asyncio.create_task(self._requests()), asyncio.create_task(self._replies(from_server))]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -163,9 +167,9 @@ class Link(Faulty):
 
     def forget(self) -> None:
         """Close both sides now, whatever is under way: the loop ends."""
-        for writer in (self._client, self._server):
-            if writer is not None:
-                writer.transport.abort()
+        self._way_to_client.abort()
+        if self._server is not None:
+            self._server.transport.abort()
 
     def end(self, how: Cut) -> None:
         if not self.is_open:
@@ -173,11 +177,11 @@ class Link(Faulty):
         self.is_open = False
         if how == "reset":
             # Nothing lingers: what is under way is lost, and the peer gets RST.
-            place = self._client.get_extra_info("socket")
+            place = self._way_to_client.get_extra_info("socket")
             with contextlib.suppress(OSError):
                 place.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._client.transport.abort()
-        else:
+            self._way_to_client.abort()
+        elif not self._client.is_closing():  # closed twice, a TLS transport of Python 3.11 fails at the next write
             self._client.close()
         if self._server is not None:
             self._server.close()

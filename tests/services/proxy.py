@@ -146,8 +146,7 @@ class Proxy(Faulty):
 
     async def _listen(self) -> None:
         if self._listening is None:
-            tls = self.tls if self.tls_at_once else None
-            self._listening = await asyncio.start_server(self._accept, self.host, self.port, ssl=tls)
+            self._listening = await asyncio.start_server(self._accept, self.host, self.port)
 
     def _close_port(self) -> None:
         if self._listening is not None:

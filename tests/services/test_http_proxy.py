@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import http.client
 import socket
 import ssl
 import time
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -147,6 +150,27 @@ def test_another_certificate_is_refused(node, postgres_certificates, which: str)
 def test_the_url_of_a_way_with_tls_says_so(node, postgres_certificates) -> None:
     with HttpFaultProxy(node, tls=postgres_certificates.good) as proxy:
         assert proxy.url_of(host="localhost") == f"elasticsearch+https://localhost:{proxy.port}"
+
+
+def test_a_client_that_says_goodbye_and_reads_no_more_leaves_no_socket(node, postgres_certificates) -> None:
+    node.always("GET /much", Answer(body=b"x" * 50_000_000))
+    careful = ssl.create_default_context(cafile=postgres_certificates.authority)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with HttpFaultProxy(node, tls=postgres_certificates.good) as proxy:
+            raw = socket.create_connection((proxy.host, proxy.port))
+            client = careful.wrap_socket(raw, server_hostname="localhost")
+            client.sendall(b"GET /much HTTP/1.1\r\n\r\n")
+            client.recv(1000)
+            time.sleep(0.05)  # for more to be on the way than it takes
+            client.settimeout(0.05)
+            with contextlib.suppress(OSError):  # the answer to its goodbye stands behind all that
+                client.unwrap()
+        del proxy
+        gc.collect()
+        client.close()
+        raw.close()
+    assert [str(each.message) for each in told if "unclosed" in str(each.message)] == []
 
 
 def pieces(*parts: bytes) -> list[tuple[bytes, bool]]:
