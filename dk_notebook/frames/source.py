@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -29,6 +29,39 @@ class Rows(ArrowStream):
     """Position -> index label of that row, where the data came from pandas and the row is still known."""
     total_rows: int | None = None
     """How many rows there will be, where that is known."""
+
+
+class _Turns:
+    """Lets one thread at a time use what gives rows piece by piece, and closes it.
+
+    When nobody wants more, a worker may still be at it: a generator that is closed while another thread runs it ends
+    the process (in Python 3.11), and so does a reader. Then the worker closes it, once it is through.
+    """
+
+    def __init__(self, close: Callable[[], object]) -> None:
+        self._close = close
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def take(self, function: Callable[[], T]) -> T | None:
+        """What the function gives; None: it came too late."""
+        with self._lock:
+            if self._over.is_set():
+                return None
+            try:
+                return function()
+            finally:
+                if self._over.is_set():
+                    self._close()
+
+    def end(self) -> None:
+        """Close it, now or when who uses it is through."""
+        self._over.set()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
 
 
 async def directly(function: Callable[[], T]) -> T:
@@ -118,7 +151,7 @@ def _reader(data: Any, *, index: bool) -> Any:
 
 
 async def _from_reader(reader: Any, call: Call) -> AsyncGenerator[pa.RecordBatch, None]:
-    position = 0
+    position, turns = 0, _Turns(reader.close)
 
     def advance() -> pa.RecordBatch | None:
         try:
@@ -129,12 +162,12 @@ async def _from_reader(reader: Any, call: Call) -> AsyncGenerator[pa.RecordBatch
         return batch
 
     try:
-        while (batch := await call(advance)) is not None:
+        while (batch := await call(lambda: turns.take(advance))) is not None:
             position += batch.num_rows
             if batch.num_rows:
                 yield batch
     finally:
-        reader.close()
+        turns.end()
 
 
 # --- iterators of frames ----------------------------------------------------------------------------------------
@@ -152,26 +185,22 @@ def _from_frames(frames: Iterator[Any], *, index: bool, call: Call) -> Rows:
 async def _frames(
     frames: Iterator[Any], first: pa.Table, schema: pa.Schema, *, index: bool, call: Call
 ) -> AsyncGenerator[pa.RecordBatch, None]:
-    position, table = 0, first
+    position, turns = 0, _Turns(getattr(frames, "close", lambda: None))
 
     def advance() -> pa.Table | None:
         found = _next(frames, index=index, position=position)
         return None if found is None else conform(found, schema, position=position)
 
     try:
-        current: pa.Table | None = conform(table, schema)
+        current: pa.Table | None = conform(first, schema)
         while current is not None:
             position += current.num_rows
             for batch in current.to_batches():
                 if batch.num_rows:
                     yield batch
-            current = await call(advance)
+            current = await call(lambda: turns.take(advance))
     finally:
-        close = getattr(frames, "close", None)
-        if close is not None:
-            # A generator that is running in a worker cannot be closed; it ends with the worker.
-            with suppress(ValueError):
-                close()
+        turns.end()
 
 
 def _next(frames: Iterator[Any], *, index: bool, position: int) -> pa.Table | None:

@@ -13,6 +13,7 @@ import pytest
 from dk_notebook.errors import ConfigError, ConversionError
 from dk_notebook.frames import types
 from dk_notebook.frames.source import as_stream
+from dk_notebook.runtime.workers import in_worker
 
 pytestmark = pytest.mark.unit
 
@@ -160,6 +161,66 @@ async def test_a_closed_stream_closes_the_generator():
     await anext(stream)
     await stream.aclose()
     assert ended == [True]
+
+
+@pytest.mark.parametrize("kind", ["frames", "a reader"])
+async def test_what_a_worker_still_reads_is_closed_by_that_worker(kind: str):
+    at_it, may_go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    ended: list[threading.Thread] = []
+
+    def frames():
+        try:
+            yield FRAME
+            at_it.set()
+            may_go_on.wait(10)
+            yield FRAME
+        finally:
+            ended.append(threading.current_thread())
+            closed.set()
+
+    class Reader(pa.RecordBatchReader):
+        """One whose batches come from there."""
+
+        def __init__(self) -> None:
+            self._source = (pa.RecordBatch.from_pandas(frame) for frame in frames())
+
+        schema = pa.RecordBatch.from_pandas(FRAME).schema
+
+        def read_next_batch(self):
+            return next(self._source)
+
+        def close(self):
+            self._source.close()
+
+    stream = as_stream(frames() if kind == "frames" else Reader(), call=in_worker)
+    await anext(stream)
+    reading = asyncio.create_task(anext(stream))
+    await asyncio.to_thread(at_it.wait, 10)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await stream.aclose()
+    assert not closed.is_set()
+    may_go_on.set()
+    assert await asyncio.to_thread(closed.wait, 10)
+    assert ended != [threading.current_thread()]
+
+
+async def test_a_read_that_comes_too_late_finds_nothing():
+    kept = []
+
+    async def call(function):
+        kept.append(function)
+        raise asyncio.CancelledError
+
+    def frames():
+        yield FRAME
+        yield FRAME
+
+    stream = as_stream(frames(), call=call)
+    await anext(stream)
+    with pytest.raises(asyncio.CancelledError):
+        await anext(stream)
+    assert kept[0]() is None
 
 
 async def test_a_generator_that_fails_fails_the_stream():
