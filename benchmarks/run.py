@@ -16,6 +16,7 @@ import pandas as pd
 import postgres_peer
 import records_peer
 import s3_records_peer
+import s3_tables_peer
 from timing import HEADER, Amount, Pair
 
 
@@ -36,6 +37,7 @@ SUBJECTS = {
     "postgres": Subject(postgres_peer.about, postgres_peer.rows, postgres_peer.CHARTED),
     "records": Subject(records_peer.about, records_peer.rows),
     "s3_records": Subject(s3_records_peer.about, s3_records_peer.rows),
+    "s3_tables": Subject(s3_tables_peer.about, s3_tables_peer.rows),
     "elasticsearch": Subject(elasticsearch_peer.about, elasticsearch_peer.rows, elasticsearch_peer.CHARTED),
 }
 
