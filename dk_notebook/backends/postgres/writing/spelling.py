@@ -110,7 +110,7 @@ def documents(array: Any) -> Converted:
     """JSON text of structs, maps, lists and scalars."""
     try:
         return dump(array.to_pylist(maps_as_pydicts="strict"), column=""), ()
-    except (ConversionError, KeyError):
+    except (ConversionError, KeyError, OverflowError):
         rows = [array.slice(row, 1) for row in range(len(array))]
     return _each(rows, lambda row: dump(row.to_pylist(maps_as_pydicts="strict"), column="")[0].as_py())
 
@@ -191,6 +191,9 @@ def _each(values: list[Any], spell: Callable[[Any], str]) -> Converted:
         except KeyError:
             texts.append(None)
             bad.append((row, "a map has the same key twice"))
+        except OverflowError:  # Arrow's, of a value that Python's own types do not reach
+            texts.append(None)
+            bad.append((row, "a date or time outside of the years 1 to 9999"))
     return pa.array(texts, pa.string()), bad
 
 
