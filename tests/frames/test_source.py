@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from itertools import pairwise
 
@@ -203,6 +205,49 @@ async def test_what_a_worker_still_reads_is_closed_by_that_worker(kind: str):
     may_go_on.set()
     assert await asyncio.to_thread(closed.wait, 10)
     assert ended != [threading.current_thread()]
+
+
+GENERATORS = """
+import asyncio, threading
+import pyarrow as pa
+from dk_notebook.frames.source import as_stream
+from dk_notebook.runtime.workers import in_worker
+
+TABLE = pa.table({"a": [1]})
+SOURCE = "def frames():\\n    while True:\\n        yield made(1).table"
+
+class Made:
+    def __init__(self, number):
+        self.table = TABLE
+        if armed:
+            at_it.set()
+            may_go_on.wait()
+
+async def left(count):
+    global armed
+    armed = False
+    names = {"made": Made}
+    exec(SOURCE, names)  # compiled anew: Python counts in the code how often it ran
+    stream = as_stream(names["frames"](), call=in_worker)
+    for _ in range(count):
+        await anext(stream)
+    armed = True
+    reading = asyncio.create_task(anext(stream))
+    await asyncio.to_thread(at_it.wait)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await stream.aclose()
+    may_go_on.set()
+
+for count in range(1, 140):
+    at_it, may_go_on = threading.Event(), threading.Event()
+    asyncio.run(left(count))
+"""
+
+
+def test_leaving_a_generator_that_runs_never_ends_the_process():
+    # Python 3.11 crashed at the 66th frame and at the 129th: it took its own counters for instructions.
+    subprocess.run([sys.executable, "-c", GENERATORS], check=True, timeout=60)
 
 
 async def test_a_read_that_comes_too_late_finds_nothing():
