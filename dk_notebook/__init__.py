@@ -44,6 +44,7 @@ from dk_notebook.errors import (
     Unsupported,
     WriteRejected,
 )
+from dk_notebook.jupyter.nesting import allow_nested_run
 from dk_notebook.records.query import Query
 from dk_notebook.records.record import Record
 
@@ -77,6 +78,7 @@ __all__ = [
     "aexecute",
     "aiter_query",
     "aiter_table",
+    "allow_nested_run",
     "aread_query",
     "aread_table",
     "awrite_table",

@@ -200,7 +200,7 @@ def test_what_cannot_be_carried_is_refused_by_name_and_nothing_is_made(pg: dk.Co
 @pytest.mark.parametrize("arrow", [pa.timestamp("s"), pa.timestamp("us", "UTC"), pa.date32()], ids=str)
 def test_a_moment_that_python_has_not_is_no_document(pg: dk.Connection, arrow: pa.DataType) -> None:
     far = pa.array([None, 2**30 if arrow == pa.date32() else 2**60], pa.int32() if arrow == pa.date32() else pa.int64())
-    with pytest.raises(dk.ConversionError, match="'c', row 1.*years 1 to 9999"):
+    with pytest.raises(dk.ConversionError, match=r"'c', row 1.*years 1 to 9999"):
         pg.write_table(pa.table({"c": far.cast(arrow)}), "t", types={"c": "jsonb"})
     assert pg.tables().empty
 
