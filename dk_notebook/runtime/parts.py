@@ -15,7 +15,7 @@ conversion
 
 At any moment one part has the time at most, so that none is counted twice. What is in no part is giving the connection
 back, the way to the background loop, and what the caller does between two frames of `iter_query`. Booking a change of
-part takes a fraction of a microsecond and is always on.
+part takes less than a microsecond, and a read has half a dozen of them: it is always on.
 """
 
 from __future__ import annotations
