@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 from typing import Any
 
@@ -130,8 +131,9 @@ def test_a_name_with_markup_is_text(shell: Shell) -> None:
 
 
 def test_results_are_not_kept(shell: Shell) -> None:
-    shell.run("%dkbench -r 3 from range(1000000)")
-    assert not [name for name, value in shell.names.items() if isinstance(value, pd.DataFrame)]
+    shell.run("%dkbench -r 3 from range(123456)")
+    gc.collect()
+    assert not [each for each in gc.get_objects() if isinstance(each, pd.DataFrame) and len(each) == 123456]
 
 
 @pytest.mark.parametrize(
