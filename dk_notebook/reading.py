@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypedDict
 
 import pandas as pd
@@ -18,6 +18,7 @@ from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.progress import bar
 from dk_notebook.records.query import Query
 from dk_notebook.runtime.operations import Operation
+from dk_notebook.runtime.parts import Part
 from dk_notebook.runtime.workers import in_worker
 from dk_notebook.store import Store
 
@@ -113,12 +114,30 @@ def table_query(
 
 async def read(source: Source, query: Native | TableQuery, **arguments: Any) -> Any:
     """The whole result as one frame of the form that was asked for."""
+    return (await performed(source, query, **arguments)).frame
+
+
+@dataclass(frozen=True)
+class Performed:
+    """A read that is done, and what it took."""
+
+    frame: Any
+    rows: int
+    bytes: int
+    """Of the Arrow tables that the frame was made of."""
+    seconds: Mapping[Part, float]
+    """What each part of it took; `runtime.parts` tells what they are."""
+
+
+async def performed(source: Source, query: Native | TableQuery, **arguments: Any) -> Performed:
+    """What `read` does, with its figures."""
     query, options, operation = _prepare(source, query, arguments)
     with operation:
         async with operation.step(), source.store.session(operation) as session:
             table = await (await _scan(session, query)).read_all()
-        frame = await _framed(table, options, set())
-        return _described(frame, query, operation, rows=table.num_rows)
+        frame = await _framed(table, options, set(), operation)
+        frame = _described(frame, query, operation, rows=table.num_rows)
+    return Performed(frame, table.num_rows, table.nbytes, operation.parts.seconds)
 
 
 async def iterate(
@@ -135,8 +154,9 @@ async def iterate(
                     table = await anext(chunks, None)
                     if table is None:
                         return
-                    frame = await _framed(table, options, warned)
-                yield _described(frame, query, operation, rows=table.num_rows)
+                    frame = await _framed(table, options, warned, operation)
+                with operation.parts.during(None):
+                    yield _described(frame, query, operation, rows=table.num_rows)
         finally:
             await chunks.aclose()
 
@@ -203,11 +223,12 @@ def _with_arrays(source: Source, query: Native | TableQuery, arrays: Any) -> Nat
     return replace(query, arrays=tuple(named))
 
 
-async def _framed(table: pa.Table, options: FrameOptions, warned: set[str]) -> Any:
+async def _framed(table: pa.Table, options: FrameOptions, warned: set[str], operation: Operation) -> Any:
     """The frame of a table; ``warned``: the columns of the same result that were warned of."""
-    if table.nbytes <= SMALL:
-        return to_frame(table, options, warned=warned)
-    return await in_worker(lambda: to_frame(table, options, warned=warned))
+    with operation.parts.during("conversion"):
+        if table.nbytes <= SMALL:
+            return to_frame(table, options, warned=warned)
+        return await in_worker(lambda: to_frame(table, options, warned=warned))
 
 
 def _described(frame: Any, query: Native | TableQuery, operation: Operation, *, rows: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -17,7 +18,7 @@ class Store:
     backend: type[Backend]
     config: BackendConfig
 
-    def session(self, operation: Operation) -> Leased:
+    def session(self, operation: Operation) -> AbstractAsyncContextManager[Session]:
         """A session from the pool of the running loop, which is opened on first use."""
         return Leased(self, operation)
 
@@ -36,12 +37,16 @@ class Leased:
         self._operation = operation
 
     async def __aenter__(self) -> Session:
-        store = self._store
+        store, parts = self._store, self._operation.parts
+        parts.turn("pool")
         pool: Backend = await pools.acquire(store.backend, store.config, owner=store)
         self._session = pool.session(self._operation)
-        return await self._session.__aenter__()
+        session = await self._session.__aenter__()
+        parts.turn("server")
+        return session
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
+        self._operation.parts.turn(None)
         return await self._session.__aexit__(kind, error, trace)

@@ -9,6 +9,7 @@ from IPython.core.magic import Magics
 
 from dk_notebook.jupyter import tracebacks
 from dk_notebook.jupyter.display import UnderTheCell
+from dk_notebook.jupyter.magics.bench import BenchMagics
 from dk_notebook.jupyter.magics.connect import ConnectMagics
 from dk_notebook.jupyter.magics.query import QueryMagics
 
@@ -40,4 +41,4 @@ def unload(shell: Any) -> None:
 
 
 def _magics(shell: Any, under: UnderTheCell) -> list[Magics]:
-    return [QueryMagics(shell, under), ConnectMagics(shell)]
+    return [QueryMagics(shell, under), ConnectMagics(shell), BenchMagics(shell)]

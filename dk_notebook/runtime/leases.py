@@ -56,24 +56,27 @@ class Leases:
 
     async def take(self, operation: Operation) -> object:
         """One lease; `give_back` takes what this gives."""
-        await self._acquire()
+        await self._acquire(operation)
         lease = object()
         self._holders[lease] = time.monotonic(), operation
+        operation.parts.placed()
         return lease
 
     def give_back(self, lease: object) -> None:
         """The end of a lease."""
-        del self._holders[lease]
+        _, operation = self._holders.pop(lease)
+        operation.parts.left()
         self._slots.release()
 
-    async def _acquire(self) -> None:
+    async def _acquire(self, operation: Operation) -> None:
         if not self._slots.locked():
             await self._slots.acquire()
             return
         self.waiting += 1
         try:
-            async with asyncio.timeout(self.timeout) as scope:
-                await self._slots.acquire()
+            with operation.parts.waiting():
+                async with asyncio.timeout(self.timeout) as scope:
+                    await self._slots.acquire()
         except TimeoutError:
             if scope.expired():
                 raise self._exhausted() from None

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from dk_notebook.errors import DeadlineExceeded, OutcomeUnknown, QueryError
+from dk_notebook.runtime.parts import Parts
 
 TICK = 0.2
 """Seconds between two wake-ups of a user's own loop while an operation is in flight on it."""
@@ -54,6 +55,8 @@ class Operation:
         self.rows = 0
         self.bytes = 0
         self.total_rows: int | None = None
+        self.parts = Parts()
+        """Where its time goes."""
         self.done = False
         self.unheard = False
         """The store was told to stop and may not have heard it: the work may go on there."""
@@ -79,6 +82,7 @@ class Operation:
 
     def __exit__(self, *exc_info: object) -> None:
         _running.pop(self.id, None)
+        self.parts.turn(None)
         self._ended = time.monotonic()
         self.done = True
         if self._drawn_here:
@@ -90,6 +94,7 @@ class Operation:
         """Rows and bytes that have come through since the last call."""
         self.rows += rows
         self.bytes += bytes
+        self.parts.rows_came()
 
     def draw(self) -> None:
         """Show the progress, in the thread that waits."""

@@ -88,3 +88,11 @@ def test_explain_runs_nothing(shell: Shell, es: str) -> None:
 def test_sql_of_the_default_connection_is_sql_still(shell: Shell, es: str) -> None:
     shell.names["day"] = 7
     assert shell.run("%dkquery select :day as day, '?x' as x")["day"].tolist() == [7]
+
+
+def test_a_benchmark_repeats_esql(shell: Shell, es: str) -> None:
+    shell.names["least"] = 4
+    shell.run(f"%dkbench -r 2 --cold -c es -o runs FROM {es} | WHERE delay > ?least | KEEP delay")
+    runs = shell.names["runs"]
+    assert (runs["contender"].unique().tolist(), runs["rows"].nunique()) == (["es", "es (cold)"], 1)
+    assert (runs["server"] > 0).all()

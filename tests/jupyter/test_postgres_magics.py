@@ -279,3 +279,25 @@ def test_script_in_data_names_and_errors_is_text(shell: Shell) -> None:
     shell.fail(f'%%dkquery -c pg\nselect * from "{script}"')
     shown = [output["data"].get("text/html", "") for output in shell.ipython.display_pub.outputs]
     assert not any("<script>" in html for html in shown)
+
+
+# --- %dkbench ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_benchmark_uses_one_connection_and_a_cold_one_opens_its_own(shell: Shell) -> None:
+    shell.run("%dkquery -q -c pg create table if not exists seen (pid int)")
+    shell.run("%dkbench -r 3 --cold -c pg insert into seen values (pg_backend_pid()) returning pid")
+    runs = shell.run("%dkquery -q -c pg select count(*) as runs from seen group by pid order by 1 desc")
+    assert runs["runs"].tolist() == [4, 1, 1, 1, 1]
+
+
+def test_two_stores_stand_side_by_side(shell: Shell) -> None:
+    shell.names["least"] = 4
+    shell.run("%dkbench -r 2 -c pg -c duckdb -o runs select 5 as a where :least < 5")
+    runs = shell.names["runs"]
+    assert (runs["contender"].unique().tolist(), runs["rows"].unique().tolist()) == (["pg", "duckdb"], [1])
+
+
+def test_the_time_of_the_server_is_measured(shell: Shell) -> None:
+    shell.run("%dkbench -r 2 -w 0 -c pg -o runs select 1 as a from pg_sleep(0.1)")
+    assert (shell.names["runs"]["server"] >= 0.1).all()

@@ -32,6 +32,7 @@ print("running"); dk.read_query({LONG!r})
 """,
     "a line magic": f"print('running')\n%dkquery {LONG}",
     "a cell magic": f"%%dkquery\n{LONG}",
+    "a benchmark": f"print('running')\n%dkbench {LONG}",
     "execute": f"print('running'); dk.execute({'create or replace table t as ' + LONG!r})",
     "explain analyze": f"print('running'); dk.explain({LONG!r}, analyze=True)",
     "iter_query": """

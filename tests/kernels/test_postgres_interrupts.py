@@ -35,6 +35,9 @@ print("running"); dk.read_query({LONG!r}, "pg")
 """,
     "a line magic": f"print('running')\n%dkquery -c pg {LONG}",
     "a cell magic": f"%%dkquery -c pg\n{LONG}",
+    "a benchmark": f"print('running')\n%dkbench -c pg {LONG}",
+    # The warm-ups begin with the last contender.
+    "a cold benchmark": f"print('running')\n%dkbench -c pg --cold {LONG}",
     "execute": f"print('running'); dk.execute({LONG!r}, 'pg')",
     "explain analyze": f"print('running'); dk.explain({LONG!r}, 'pg', analyze=True)",
     "a big read": f"print('running'); dk.read_query({ENDLESS!r}, 'pg')",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import itertools
+import keyword
 import re
 from typing import Any, NoReturn
 
@@ -96,6 +97,12 @@ class _Wide(argparse.HelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28, width=110)
+
+
+def check_variable(magic: str, name: str) -> None:
+    """UsageError where a name cannot be that of a variable."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UsageError(f"%{magic}: {name!r} cannot be the name of a variable")
 
 
 def assignment(line: str) -> tuple[str | None, str]:

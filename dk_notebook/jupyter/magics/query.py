@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import keyword
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +17,7 @@ from dk_notebook.connections import resolve
 from dk_notebook.errors import NO_RESULT, QueryError
 from dk_notebook.jupyter.command import command_tag, loses_a_result
 from dk_notebook.jupyter.display import Note, UnderTheCell, first_rows, seconds
-from dk_notebook.jupyter.magics.flags import Flags, assignment
+from dk_notebook.jupyter.magics.flags import Flags, assignment, check_variable
 from dk_notebook.jupyter.magics.secrets import refuse_password
 from dk_notebook.jupyter.namespace import parameters, visible
 
@@ -104,8 +103,8 @@ def _check(flags: argparse.Namespace, out: str | None, statement: str) -> None:
     if out is not None and flags.out is not None:
         raise UsageError(f"%dkquery: '{out} <<' and '-o {flags.out}' both say where the frame goes")
     for name in (out, flags.out):
-        if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
-            raise UsageError(f"%dkquery: {name!r} cannot be the name of a variable")
+        if name is not None:
+            check_variable("dkquery", name)
     if flags.limit is not None and flags.limit < 0:
         raise UsageError("%dkquery: -n is a number of rows, 0 or more")
     if flags.explain:

@@ -1,0 +1,58 @@
+"""The notebook on benchmarks, executed in a real kernel on the server that it starts itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from tests.notebooks.executed import code_cells, execute, shown
+
+pytestmark = [pytest.mark.kernel, pytest.mark.postgres, pytest.mark.timeout(300)]
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05-benchmarking.ipynb"
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
+    """The notebook after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    begun = time.monotonic()
+    execute(notebook, tmp_path_factory.mktemp("benchmarking"))
+    notebook.metadata["seconds"] = time.monotonic() - begun
+    return notebook
+
+
+def test_no_cell_warns_or_fails(executed: NotebookNode) -> None:
+    outputs = [output for cell in code_cells(executed) for output in cell.outputs]
+    assert [output for output in outputs if output.get("name") == "stderr" or output.output_type == "error"] == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "promised"),
+    [
+        ("connect", "336,776 rows written to flights"),
+        ("first", "p95 of 7 runs lies between the two slowest"),
+        ("cold", "pg pg (cold) runs 20 20"),
+        ("runs", "pg (cold)"),
+        ("status", "pg 1 1 30"),
+        ("beside", "pg duck runs 10 10"),
+        ("noise", "pg pg_again runs 15 15"),
+        ("ours", "rows 336,776"),
+        ("pandas", "rows to pandas 3.0"),
+    ],
+)
+def test_a_cell_shows_what_the_text_above_it_says(executed: NotebookNode, cell: str, promised: str) -> None:
+    assert promised in " ".join(shown(executed, cell).split())
+
+
+def test_each_benchmark_draws_its_plot(executed: NotebookNode) -> None:
+    outputs = [output for cell in code_cells(executed) for output in cell.outputs]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 5
+
+
+def test_it_takes_less_than_two_minutes(executed: NotebookNode) -> None:
+    assert executed.metadata["seconds"] < 120
