@@ -100,6 +100,18 @@ def every(nth: int, what: Meeting) -> Callable[[Request], Meeting | None]:
     return lambda _: what if next(count) % nth == 0 else None
 
 
+def crowd(scripted: ScriptedS3, count: int) -> Callable[[Request], None]:
+    """Let requests wait until so many run at once, ten seconds at most, and a little longer: for one more to come."""
+
+    def waiting(_: Request) -> None:
+        until = time.monotonic() + 10
+        while scripted.most_at_once < count and time.monotonic() < until:
+            time.sleep(0.005)
+        time.sleep(0.02)
+
+    return waiting
+
+
 class ScriptedS3(S3Address):
     """Listens on a free port of 127.0.0.1, in threads of its own. ``store``: who answers what nobody scripted."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,7 +21,7 @@ from dk_notebook.runtime.operations import Operation
 from tests.backends.s3.conftest import config_of, opened, session, settled
 from tests.services.s3_address import S3Address
 from tests.services.s3_proxy import S3FaultProxy
-from tests.services.scripted_s3 import Answer, Request, ScriptedS3
+from tests.services.scripted_s3 import Answer, ScriptedS3, crowd
 from tests.services.versitygw import VersityGateway
 
 pytestmark = pytest.mark.s3
@@ -46,24 +45,19 @@ def config_by(proxy: S3FaultProxy, bucket: str, **said: Any) -> S3Config:
 # --- how many at once
 
 
-def slowly(_: Request) -> None:
-    time.sleep(0.02)
-
-
 @pytest.mark.parametrize("most", [1, 7])
 async def test_no_more_requests_run_at_once_than_the_pool_has_places(
     scripted: ScriptedS3, by_script: S3Config, most: int
 ) -> None:
     async with session(replace(by_script, pool=PoolConfig(max_size=most))) as made:
-        scripted.always("PUT", slowly)
         scripted.most_at_once = 0
+        scripted.always("PUT", crowd(scripted, most))
         await asyncio.gather(*(made.objects.put(f"k{number}", b"x") for number in range(40)))
         assert scripted.most_at_once == most
 
 
 async def test_the_pool_is_one_for_all_operations(scripted: ScriptedS3, by_script: S3Config) -> None:
     async with opened(replace(by_script, pool=PoolConfig(max_size=4))) as backend:
-        scripted.always("PUT", slowly)
 
         async def write(name: str) -> None:
             with Operation(name) as operation:
@@ -71,6 +65,7 @@ async def test_the_pool_is_one_for_all_operations(scripted: ScriptedS3, by_scrip
                     await asyncio.gather(*(made.objects.put(f"{name}{number}", b"x") for number in range(10)))
 
         scripted.most_at_once = 0
+        scripted.always("PUT", crowd(scripted, 4))
         await asyncio.gather(*map(write, "abc"))
         assert scripted.most_at_once == 4
 
