@@ -165,9 +165,9 @@ async def test_a_manifest_that_changes_for_ever_ends_the_write(
 
 
 async def test_a_deadline_in_the_middle_leaves_what_was_there(faulty: Lake, lake: Lake, scripted: ScriptedS3) -> None:
-    scripted.always("PUT /.*/part=19/|PUT /.*/part%3D19/", Answer(200, after=5))
+    scripted.always("PUT /.*/part=19/|PUT /.*/part%3D19/", Answer(200, after=20))
     with pytest.raises(DeadlineExceeded):
-        await within(faulty, 0.4, "replace")
+        await within(faulty, 2, "replace")  # by then the other files are there, on a busy machine too
     assert await is_as_before(lake)
 
 
