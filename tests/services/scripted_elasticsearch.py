@@ -25,20 +25,16 @@ by which clients know Elasticsearch. For TLS and for broken connections, stand a
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
-import re
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.services.elasticsearch_address import HOST, ElasticsearchAddress
 from tests.services.scripted_indices import Item, ScriptedIndices
+from tests.services.scripts import Connection, Scripts
 
 ROOT: dict[str, Any] = {
     "name": "scripted",
@@ -132,7 +128,7 @@ class Request:
 Script = Answer | Cut | Callable[[Request], Answer]
 
 
-class ScriptedElasticsearch(ElasticsearchAddress):
+class ScriptedElasticsearch(Scripts[Request, Script], ElasticsearchAddress):
     """Listens on a free port of 127.0.0.1, in threads of its own. ``limit``: bytes of a body at most."""
 
     def __init__(
@@ -142,54 +138,15 @@ class ScriptedElasticsearch(ElasticsearchAddress):
         product: str | None = "Elasticsearch",
         limit: int | None = None,
     ) -> None:
-        self._server = _Server(self)
-        super().__init__(f"elasticsearch://{HOST}:{self._server.server_address[1]}")
+        Scripts.__init__(self, _Connection, name="scripted elasticsearch")
+        ElasticsearchAddress.__init__(self, f"elasticsearch://{HOST}:{self.port}")
         self.root, self.product, self.limit = root, product, limit
-        self.requests: list[Request] = []
-        """All that came, in order."""
-        self.unscripted: list[Request] = []
-        """Those that it had no answer for."""
         self.indices = ScriptedIndices()
-        self.over = threading.Event()
-        self._next: list[tuple[re.Pattern[str], Script]] = []
-        self._always: list[tuple[re.Pattern[str], Script]] = []
-        self.errors: list[BaseException] = []
-        """What the scripts raised."""
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="scripted elasticsearch")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
-        if self.errors:
-            raise self.errors[0]
-        if self.unscripted and raised[0] is None:
-            raise AssertionError(f"nobody scripted {sorted({each.line for each in self.unscripted})}")
 
     @property
     def documents(self) -> dict[str, dict[str, Any]]:
         """By index, by id."""
         return self.indices.documents
-
-    def asked(self, line: str) -> list[Request]:
-        """The requests with that in their line."""
-        return [each for each in self.requests if re.search(line, each.line)]
-
-    def next(self, line: str, script: Script, *, times: int = 1) -> None:
-        """What the next requests with that in their line meet, once each, in the order in which it was scripted."""
-        with self._lock:
-            self._next += [(re.compile(line), script)] * times
-
-    def always(self, line: str, script: Script) -> None:
-        """What all requests with that in their line meet; the newest script first."""
-        with self._lock:
-            self._always.insert(0, (re.compile(line), script))
 
     def at_items(self, judge: Callable[[Item], int | None]) -> None:
         """Of each item of a bulk, whenever it comes: the status of its refusal; None or 2xx: done as by a node."""
@@ -198,17 +155,12 @@ class ScriptedElasticsearch(ElasticsearchAddress):
     # --- in the threads of connections
 
     def script(self, request: Request) -> Script | None:
-        with self._lock:
-            self.requests.append(request)
-            for at, (line, script) in enumerate(self._next):
-                if line.search(request.line):
-                    del self._next[at]
-                    return script
-            return next((script for line, script in self._always if line.search(request.line)), None)
+        with self.lock:
+            return self.took(request)
 
     def answer(self, request: Request) -> Answer:
         """As it answers by itself."""
-        with self._lock:
+        with self.lock:
             if self.limit is not None and len(request.body) > self.limit:
                 return Answer(413, b"")
             if request.path == "/":
@@ -222,41 +174,14 @@ class ScriptedElasticsearch(ElasticsearchAddress):
             return Answer(*answered)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, node: ScriptedElasticsearch) -> None:
-        self.node = node
-        self.open: set[Any] = set()
-        super().__init__((HOST, 0), _Connection)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self.open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self.open.discard(request)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        super().server_close()
-        for each in list(self.open):  # those that clients keep for later
-            with contextlib.suppress(OSError):
-                each.shutdown(2)
-
-    def handle_error(self, *_: object) -> None:
-        error = sys.exc_info()[1]
-        if error is not None and not isinstance(error, OSError):  # a client that is gone is what tests are about
-            self.node.errors.append(error)
-
-
-class _Connection(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one piece
-    server: _Server
+class _Connection(Connection):
+    @property
+    def node(self) -> ScriptedElasticsearch:
+        assert isinstance(self.server.scripts, ScriptedElasticsearch)
+        return self.server.scripts
 
     def do(self) -> None:
-        node, request = self.server.node, self._request()
+        node, request = self.node, self._request()
         script = node.script(request)
         if script == "cut_before":
             self.close_connection = True
@@ -268,8 +193,6 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._send(answer, request, within=script == "cut_within")
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do  # noqa: N815 (its names)
 
     def _request(self) -> Request:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -290,8 +213,8 @@ class _Connection(BaseHTTPRequestHandler):
         accepted = request.headers.get("Accept", "")
         kind = accepted if accepted.startswith("application/vnd.elasticsearch+json") else "application/json"
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), **answer.headers}
-        if self.server.node.product is not None:
-            headers["X-Elastic-Product"] = self.server.node.product
+        if self.node.product is not None:
+            headers["X-Elastic-Product"] = self.node.product
         self.send_response_only(answer.status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -299,9 +222,6 @@ class _Connection(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body[: len(body) // 2] if within else body)
         self.close_connection = self.close_connection or within
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def _json(body: object) -> bytes:

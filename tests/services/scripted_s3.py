@@ -19,19 +19,16 @@ from __future__ import annotations
 import contextlib
 import http.client
 import itertools
-import re
 import socket
 import struct
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 from tests.services.s3_address import HOST, S3Address
+from tests.services.scripts import Connection, Scripts
 
 Fault = Literal["cut_before", "cut_after", "swallow", "cut_within", "flipped"]
 """Nothing was done, and the connection ends; all was done, and is not told; the same, and the connection stays; the
@@ -112,85 +109,28 @@ def crowd(scripted: ScriptedS3, count: int) -> Callable[[Request], None]:
     return waiting
 
 
-class ScriptedS3(S3Address):
+class ScriptedS3(Scripts[Request, Script], S3Address):
     """Listens on a free port of 127.0.0.1, in threads of its own. ``store``: who answers what nobody scripted."""
 
     def __init__(self, store: S3Address | None = None) -> None:
-        self._server = _Server(self)
-        super().__init__(f"http://{HOST}:{self._server.server_address[1]}")
+        Scripts.__init__(self, _Connection, name="scripted S3")
+        S3Address.__init__(self, f"http://{HOST}:{self.port}")
         self.store = store
         self.access_key, self.secret = (store.access_key, store.secret) if store is not None else KEYS
-        self.requests: list[Request] = []
-        """All that came, in order."""
-        self.unscripted: list[Request] = []
-        self.connections = 0
-        """How many were made."""
         self.running = self.most_at_once = 0
         """Requests that are under way, and how many were at most."""
-        self.errors: list[BaseException] = []
-        """What the scripts raised."""
-        self.over = threading.Event()
-        self._next: list[tuple[re.Pattern[str], Script]] = []
-        self._always: list[tuple[re.Pattern[str], Script]] = []
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="scripted S3")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
-        if self.errors:
-            raise self.errors[0]
-        if self.unscripted and raised[0] is None:
-            raise AssertionError(f"nobody scripted {sorted({each.line for each in self.unscripted})}")
-
-    def asked(self, line: str) -> list[Request]:
-        """The requests with that in their line."""
-        return [each for each in self.requests if re.search(line, each.line)]
-
-    def next(self, line: str, script: Script, *, times: int = 1) -> None:
-        """What the next requests with that in their line meet, once each, in the order in which it was scripted."""
-        with self._lock:
-            self._next += [(re.compile(line), script)] * times
-
-    def always(self, line: str, script: Script) -> None:
-        """What all requests with that in their line meet; the newest script first."""
-        with self._lock:
-            self._always.insert(0, (re.compile(line), script))
-
-    def heal(self) -> None:
-        """Forget what was scripted."""
-        with self._lock:
-            self._next.clear()
-            self._always.clear()
-
-    def cut(self) -> None:
-        """End every connection."""
-        for each in list(self._server.open):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
 
     # --- in the threads of connections
 
     def met(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[Request, Script | None]:
-        with self._lock:
+        with self.lock:
             request = Request(len(self.requests) + 1, method, target, headers, body)
-            self.requests.append(request)
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
-            for at, (line, script) in enumerate(self._next):
-                if line.search(request.line):
-                    del self._next[at]
-                    return request, script
-            return request, next((script for line, script in self._always if line.search(request.line)), None)
+            return request, self.took(request)
 
     def done(self) -> None:
-        with self._lock:
+        with self.lock:
             self.running -= 1
 
     def answer(self, request: Request) -> Answer:
@@ -213,42 +153,14 @@ _OURS = frozenset({"content-length", "connection", "transfer-encoding", "date", 
 """Headers that are of a connection, not of an answer."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
-    def __init__(self, scripted: ScriptedS3) -> None:
-        self.scripted = scripted
-        self.open: set[Any] = set()
-        super().__init__((HOST, 0), _Connection)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self.scripted.connections += 1
-        self.open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self.open.discard(request)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        super().server_close()
-        self.scripted.cut()
-
-    def handle_error(self, *_: object) -> None:
-        error = sys.exc_info()[1]
-        if error is not None and not isinstance(error, OSError):  # a client that is gone is what tests are about
-            self.scripted.errors.append(error)
-
-
-class _Connection(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one piece
-    disable_nagle_algorithm = True
-    server: _Server
+class _Connection(Connection):
+    @property
+    def scripted(self) -> ScriptedS3:
+        assert isinstance(self.server.scripts, ScriptedS3)
+        return self.server.scripts
 
     def do(self) -> None:
-        scripted = self.server.scripted
+        scripted = self.scripted
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
         request, script = scripted.met(self.command, self.path, headers, body)
@@ -264,10 +176,8 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.flush()  # or the client waits for it with the body
         return is_fine
 
-    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = do  # noqa: N815 (the standard library's names)
-
     def _meet(self, request: Request, script: Meeting | None) -> None:
-        scripted = self.server.scripted
+        scripted = self.scripted
         if script == "cut_before":
             self._cut()
             return
@@ -303,9 +213,6 @@ class _Connection(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.shutdown(socket.SHUT_RDWR)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def _spoiled(script: Meeting | None, size: int) -> Spoiled:
