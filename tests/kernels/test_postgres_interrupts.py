@@ -37,6 +37,7 @@ print("running"); dk.read_query({LONG!r}, "pg")
     "a cell magic": f"%%dkquery -c pg\n{LONG}",
     "execute": f"print('running'); dk.execute({LONG!r}, 'pg')",
     "explain analyze": f"print('running'); dk.explain({LONG!r}, 'pg', analyze=True)",
+    "an explain magic": f"print('running')\n%dkexplain --analyze -c pg {LONG}",
     "a big read": f"print('running'); dk.read_query({ENDLESS!r}, 'pg')",
     "iter_query": f"""
 print("running")
