@@ -11,6 +11,7 @@ import pyarrow as pa
 from dk_notebook.backends.base import Browsable, Explainable, Native, Session
 from dk_notebook.errors import Unsupported
 from dk_notebook.frames.options import FrameOptions
+from dk_notebook.frames.plans import Plan
 from dk_notebook.frames.shape import to_frame
 from dk_notebook.reading import Source, label, seconds
 from dk_notebook.runtime.operations import Operation
@@ -41,14 +42,14 @@ async def columns(source: Source, table: str) -> pd.DataFrame:
 
 
 async def explain(source: Source, query: Native, *, analyze: bool) -> pd.DataFrame:
-    """A row a node of the plan: depth, node, detail, rows_estimated, rows, seconds."""
+    """A row a node of the plan: depth, node, detail, rows_estimated, rows, seconds. Shows itself as a tree."""
 
     async def ask(session: Session) -> pa.Table:
         if not isinstance(session, Explainable):
             raise Unsupported(f"{source.store.backend.name} cannot explain a query")
         return await session.explain(query, analyze=analyze)
 
-    return await _asked(source, f"explain {label(query)}", ask)
+    return Plan(await _asked(source, f"explain {label(query)}", ask))
 
 
 async def execute(source: Source, statement: Native, *, timeout: float | None) -> int:

@@ -57,7 +57,7 @@ def columns(table: str, connection: Target = None) -> pd.DataFrame:
 def explain(query: Query, connection: Target = None, *, params: Params = None, analyze: bool = False) -> pd.DataFrame:
     """How the store would run a query: a row a node with depth, node, detail, rows_estimated, rows, seconds.
 
-    ``analyze=True`` runs it and fills the last two.
+    ``analyze=True`` runs it and fills the last two. The frame shows itself as a tree.
     """
     return resolve(connection).explain(query, params=params, analyze=analyze)
 

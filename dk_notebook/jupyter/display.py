@@ -65,7 +65,16 @@ class Shown:
     def __str__(self) -> str:
         if self.more:
             return f"{self.rows:,} shown; more on the server"
-        return f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
+        return counted(self.rows, "row")
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "table"), counted(1_200, "row")
+    ('1 table', '1,200 rows')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def seconds(value: float) -> str:

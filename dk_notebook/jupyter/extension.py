@@ -10,8 +10,12 @@ from IPython.core.magic import Magics
 from dk_notebook.jupyter import tracebacks
 from dk_notebook.jupyter.display import UnderTheCell
 from dk_notebook.jupyter.magics.bench import BenchMagics
+from dk_notebook.jupyter.magics.close import CloseMagics
 from dk_notebook.jupyter.magics.connect import ConnectMagics
+from dk_notebook.jupyter.magics.explain import ExplainMagics
 from dk_notebook.jupyter.magics.query import QueryMagics
+from dk_notebook.jupyter.magics.status import StatusMagics
+from dk_notebook.jupyter.magics.tables import TablesMagics
 
 _loaded: WeakKeyDictionary[Any, UnderTheCell] = WeakKeyDictionary()
 
@@ -41,4 +45,12 @@ def unload(shell: Any) -> None:
 
 
 def _magics(shell: Any, under: UnderTheCell) -> list[Magics]:
-    return [QueryMagics(shell, under), ConnectMagics(shell), BenchMagics(shell)]
+    return [
+        QueryMagics(shell, under),
+        ExplainMagics(shell, under),
+        TablesMagics(shell, under),
+        CloseMagics(shell, under),
+        ConnectMagics(shell),
+        StatusMagics(shell),
+        BenchMagics(shell),
+    ]

@@ -85,6 +85,43 @@ def test_explain_runs_nothing(shell: Shell, es: str) -> None:
     assert shell.notes[-1] == "the plan; nothing was run · es"
 
 
+def test_tables_and_columns_are_listed(shell: Shell, es: str) -> None:
+    assert es in shell.run("%dktables -c es")["table"].tolist()
+    assert {"carrier", "delay", "at"} <= set(shell.run(f"%dktables -c es {es}")["column"])
+
+
+def test_an_unknown_index_is_an_error_with_the_nearest(shell: Shell, es: str) -> None:
+    error = shell.fail(f"%dktables -c es {es}x")
+    assert (type(error), f"did you mean '{es}'?" in str(error)) == (NotFound, True)
+
+
+def test_a_plan_has_the_commands_and_variables_are_bound(shell: Shell, es: str) -> None:
+    shell.names["least"] = 5
+    plan = shell.run(f"%%dkexplain -c es\nFROM {es}\n| WHERE delay >= ?least")
+    assert (plan["node"].tolist(), shell.notes[-1]) == (
+        ["result", "WHERE", "FROM"],
+        "the plan; nothing was run · es",
+    )
+
+
+def test_analyze_shows_what_the_node_did(shell: Shell, es: str) -> None:
+    plan = shell.run(f"%dkexplain --analyze -c es FROM {es} | LIMIT 1")
+    assert ("OutputOperator" in repr(plan), plan["seconds"].notna().any()) == (True, True)
+
+
+@pytest.mark.parametrize("flag", ["", "--analyze"])
+def test_a_mistake_in_a_plan_shows_a_caret(shell: Shell, es: str, flag: str) -> None:
+    error = shell.fail(f"%dkexplain {flag} -c es FROM {es} | KEEP nope")
+    assert isinstance(error, NotFound)
+    assert str(error).splitlines()[2].rstrip().endswith("^")
+
+
+def test_its_pool_is_shown_and_closed(shell: Shell, es: str) -> None:
+    assert shell.run("%dkstatus -c es").pools["connection"].tolist() == ["es"]
+    shell.run("%dkclose es")
+    assert (shell.notes[-1], dk.status()["connection"].tolist()) == ("closed es", ["duckdb"])
+
+
 def test_sql_of_the_default_connection_is_sql_still(shell: Shell, es: str) -> None:
     shell.names["day"] = 7
     assert shell.run("%dkquery select :day as day, '?x' as x")["day"].tolist() == [7]

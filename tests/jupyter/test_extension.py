@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -12,6 +13,9 @@ from dk_notebook.jupyter import extension
 from tests.jupyter.conftest import Shell
 
 pytestmark = pytest.mark.unit
+
+
+NAMES = {"dkconnect", "dkquery", "dkexplain", "dktables", "dkstatus", "dkclose"}
 
 
 def magics(shell: Shell) -> set[str]:
@@ -42,17 +46,27 @@ def test_it_can_be_loaded_again(bare_shell: Shell) -> None:
         extension.load(bare_shell.ipython)
         extension.unload(bare_shell.ipython)
     extension.load(bare_shell.ipython)
-    assert {"dkquery", "dkconnect"} <= magics(bare_shell)
+    assert magics(bare_shell) >= NAMES
 
 
 def test_the_package_is_the_extension(bare_shell: Shell) -> None:
     bare_shell.run("%load_ext dk_notebook\n%reload_ext dk_notebook")
-    assert {"dkquery", "dkconnect"} <= magics(bare_shell)
+    assert magics(bare_shell) >= NAMES
 
 
 def test_the_package_unloads_as_an_extension(bare_shell: Shell) -> None:
     bare_shell.run("%load_ext dk_notebook\n%unload_ext dk_notebook")
-    assert "dkquery" not in magics(bare_shell)
+    assert not NAMES & magics(bare_shell)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_help_has_examples_first_and_then_every_flag(shell: Shell, name: str) -> None:
+    text = shell.ipython.inspector.info(shell.ipython.find_line_magic(name))["docstring"]
+    flags = importlib.import_module(f"dk_notebook.jupyter.magics.{name.removeprefix('dk')}").FLAGS
+    said = [action.option_strings[-1] if action.option_strings else action.metavar for action in flags._actions]
+    places = [text.rindex(each) for each in said]
+    assert 0 < text.index("Examples::") < text.index(f"%{name}") < min(places)
+    assert all(action.help for action in flags._actions)
 
 
 def test_importing_the_package_imports_no_ipython() -> None:

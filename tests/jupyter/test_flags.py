@@ -81,6 +81,57 @@ def test_flags_and_arguments_may_be_mixed_where_no_statement_follows(flags: Flag
     assert (values.target, values.limit, values.quiet) == ("duckdb:///a.duckdb", 5, False)
 
 
+@pytest.mark.parametrize(
+    ("line", "target", "connection"),
+    [
+        ("-- -odd", "-odd", None),
+        ("-- x -c", "x", None),
+        ("-c pg -- -odd", "-odd", "pg"),
+        ("-c -odd x", "x", "-odd"),
+        ("x --connection='my pg'", "x", "my pg"),
+        ("'a b' -c pg", "a b", "pg"),
+        ("x --", "x", None),
+    ],
+)
+def test_arguments_and_values_may_begin_with_a_dash_or_hold_blanks(
+    flags: Flags, line: str, target: str, connection: str | None
+) -> None:
+    flags.add_argument("targets", nargs="*")
+    values = flags.words(line)
+    assert (values.targets[0], values.connection) == (target, connection)
+
+
+@pytest.mark.parametrize(
+    ("line", "table"),
+    [
+        ('"a.b"', '"a.b"'),
+        ('shop."a b"', 'shop."a b"'),
+        ("'a b'", "a b"),
+        ("'s3://bucket/a \"b\"'", 's3://bucket/a "b"'),
+        ("ann's", "ann's"),
+    ],
+)
+def test_double_quotes_belong_to_a_name_of_the_store(flags: Flags, line: str, table: str) -> None:
+    flags.add_argument("table", nargs="?")
+    values = flags.words(f'{line} -c "my pg"', names=True)
+    assert (values.table, values.connection) == (table, "my pg")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("x --limti 5", "did you mean '--limit'"),
+        ("x -z", "no such flag: -z"),
+        ("x y", "unrecognized arguments: y"),
+        ("x -c   # the default", "expected one argument"),
+    ],
+)
+def test_a_line_of_words_that_is_wrong_is_explained(flags: Flags, line: str, said: str) -> None:
+    flags.add_argument("target", nargs="?")
+    with pytest.raises(UsageError, match=said):
+        flags.words(line)
+
+
 def test_the_documentation_has_examples_first_and_then_every_flag(flags: Flags) -> None:
     text = flags.documentation
     assert text.index("%magic select 1") < text.index("-n LIMIT, --limit LIMIT") < text.index("say less")

@@ -234,6 +234,71 @@ def test_settings_of_the_server_are_shown(shell: Shell) -> None:
     assert shell.run("%dkquery -c pg show timezone").iloc[0, 0]
 
 
+# --- %dktables, %dkexplain, %dkstatus, %dkclose ----------------------------------------------------------------------
+
+
+def test_tables_and_columns_are_listed(shell: Shell) -> None:
+    assert "flights" in shell.run("%dktables -c pg")["table"].tolist()
+    assert shell.run("%dktables -c pg public.flights")["column"].tolist() == ["carrier", "delay", "day"]
+    assert shell.note() == "3 columns · pg"
+
+
+def test_an_unknown_table_is_an_error_with_the_nearest(shell: Shell) -> None:
+    error = shell.fail("%dktables -c pg flihgts")
+    assert (type(error), "did you mean 'flights'?" in str(error)) == (dk.NotFound, True)
+
+
+def test_a_plan_with_variables_runs_nothing(shell: Shell) -> None:
+    shell.names["least"] = 4
+    plan = shell.run("%%dkexplain -c pg\ndelete from flights where delay > :least")
+    assert (plan["node"].tolist(), plan["seconds"].notna().any()) == (["ModifyTable", "Seq Scan"], False)
+    assert shell.note() == "the plan; nothing was run · pg"
+
+
+def test_analyze_measures_and_what_it_changes_is_rolled_back(shell: Shell) -> None:
+    shell.names["least"] = 4
+    plan = shell.run("%dkexplain --analyze -c pg delete from flights where delay > :least")
+    assert (plan["rows"].tolist()[-1], plan["seconds"].notna().all()) == (2, True)
+    assert len(shell.run("%dkquery -c pg table flights")) == 5
+
+
+def test_a_mistake_in_a_plan_shows_its_place_and_no_lines_of_ours(
+    shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.fail("%%dkexplain --analyze -c pg\nselect carrier,\n       dleay\nfrom flights")
+    shown = capsys.readouterr().out
+    assert "LINE 2:        dleay\n               ^" in shown
+    assert ("asyncpg" in shown, "dk_notebook" in shown, len(shown.splitlines()) < 12) == (False, False, True)
+
+
+def test_a_closed_connection_is_named_and_gone(shell: Shell, pg: dk.Connection) -> None:
+    shell.run("%dkclose pg")
+    assert (shell.notes, pg.is_open, dk.status()["connection"].tolist()) == (["closed pg"], False, ["duckdb"])
+
+
+def test_no_password_is_shown(shell: Shell, login: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "swordfish-of-nobody"
+    dk.execute(f"create role ann login password '{secret}'; grant all on table flights to ann", "pg")
+    monkeypatch.setenv("PGPASSWORD", secret)
+    try:
+        values = [
+            shell.run(code)
+            for code in (
+                f"%dkconnect {login.replace(urlsplit(login).username or '', 'ann', 1)} --name mine",
+                "%dkconnect",
+                "%dktables -c mine",
+                "%dkexplain --analyze -c mine select * from flights",
+                "%dkstatus",
+                "%dkstatus -c mine",
+            )
+        ]
+        shell.run("%dkclose mine")
+    finally:
+        dk.execute("drop owned by ann; drop role ann", "pg")
+    shown = [part for value in values for part in (repr(value), str(value), value._repr_html_())] + shell.notes
+    assert [part for part in shown if secret in part] == []
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 

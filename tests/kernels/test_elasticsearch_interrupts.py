@@ -43,6 +43,7 @@ print("running"); dk.read_query({LONG!r}, "es")
     "a line magic": f"print('running')\n%dkquery -c es {LONG}",
     "a cell magic": f"%%dkquery -c es\n{LONG}",
     "explain analyze": f"print('running'); dk.explain({LONG!r}, 'es', analyze=True)",
+    "an explain magic": f"print('running')\n%dkexplain --analyze -c es {LONG}",
     "a read of all hits": f"print('running'); dk.read_table({MANY!r}, 'slowly')",
     "a search": f"print('running'); dk.read_query({{'index': {MANY!r}, 'sort': ['n']}}, 'slowly')",
     "iter_table": f"""

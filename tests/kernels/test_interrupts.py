@@ -35,6 +35,7 @@ print("running"); dk.read_query({LONG!r})
     "a benchmark": f"print('running')\n%dkbench {LONG}",
     "execute": f"print('running'); dk.execute({'create or replace table t as ' + LONG!r})",
     "explain analyze": f"print('running'); dk.explain({LONG!r}, analyze=True)",
+    "an explain magic": f"print('running')\n%dkexplain --analyze {LONG}",
     "iter_query": """
 print("running")
 for frame in dk.iter_query("from range(100000000000)", chunk_rows=10_000):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.kernels.driver import Kernel
@@ -47,6 +49,47 @@ def test_a_markup_in_a_connections_name_is_text(kernel: Kernel) -> None:
 def test_a_failed_query_stops_run_all(kernel: Kernel) -> None:
     outcome = kernel.run("%%dkquery\nselect nothing from nowhere")
     assert (outcome.status, outcome.error) == ("error", "NotFound")
+
+
+def test_run_all_stops_at_a_failed_list_of_tables(kernel: Kernel, tmp_path: Path) -> None:
+    sent = tmp_path / "sent"
+    failing = kernel.start(
+        f"import os, time\nwhile not os.path.exists({str(sent)!r}):\n    time.sleep(0.01)\n%dktables nope"
+    )
+    following = kernel.start("ran = True")  # as Run All does: without waiting for the first
+    sent.touch()
+    first, second = failing.outcome(), following.outcome()
+    assert (first.status, first.error, second.status) == ("error", "NotFound", "aborted")
+    assert kernel.json("'ran' in globals()") is False
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [("%dkexplain select nope", "NotFound"), ("%dkclose nope", "ConfigError"), ("%dkstatus x", "UsageError")],
+)
+def test_the_others_stop_run_all_too(kernel: Kernel, code: str, error: str) -> None:
+    outcome = kernel.run(code)
+    assert (outcome.status, outcome.error) == ("error", error)
+
+
+def test_a_plan_is_a_tree_in_the_page_and_a_frame_in_the_kernel(kernel: Kernel) -> None:
+    outcome = kernel.ok("plan = %dkexplain --analyze select * from range(3) where range > 1\nplan")
+    assert outcome.of("execute_result")[0]["data"]["text/html"].startswith("<pre ")
+    assert outcome.displayed[0].startswith("the plan, measured in a run")
+    assert kernel.json("int(plan['rows'].max())") == 3
+
+
+def test_a_call_in_a_task_of_the_notebook_is_shown_and_its_pool_closed(kernel: Kernel) -> None:
+    kernel.ok(
+        "import asyncio\ntask = asyncio.create_task(dk.aread_query("
+        "'select count(*) from range(100000000000) where hash(range) = 1'))\n"
+        "while not len(dk.running()):\n    await asyncio.sleep(0.01)"
+    )
+    shown = kernel.ok("%dkstatus").value
+    kernel.ok("dk.cancel()\ntry:\n    await task\nexcept dk.QueryError:\n    pass")
+    assert "select count(*) from range" in shown
+    assert kernel.ok("%dkclose").displayed == ["closed duckdb"]
+    assert "nothing is connected" in kernel.ok("%dkstatus").value
 
 
 def test_a_line_that_makes_no_sense_stops_run_all(kernel: Kernel) -> None:

@@ -40,6 +40,7 @@ print("running"); dk.read_query({LONG!r}, "pg")
     "a cold benchmark": f"print('running')\n%dkbench -c pg --cold {LONG}",
     "execute": f"print('running'); dk.execute({LONG!r}, 'pg')",
     "explain analyze": f"print('running'); dk.explain({LONG!r}, 'pg', analyze=True)",
+    "an explain magic": f"print('running')\n%dkexplain --analyze -c pg {LONG}",
     "a big read": f"print('running'); dk.read_query({ENDLESS!r}, 'pg')",
     "iter_query": f"""
 print("running")

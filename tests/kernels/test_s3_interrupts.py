@@ -43,6 +43,7 @@ print("running"); dk.read_table("many", "slowly")
     "a line magic": f"print('running')\n%dkquery -c lake {LONG}",
     "a cell magic": f"%%dkquery -c lake\n{LONG}",
     "explain analyze": f"print('running'); dk.explain({LONG!r}, 'lake', analyze=True)",
+    "an explain magic": f"print('running')\n%dkexplain --analyze -c lake {LONG}",
     "iter_table": """
 print("running")
 for frame in dk.iter_table("many", "slowly", chunk_rows=1_000):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import itertools
 import keyword
 import re
 from typing import Any, NoReturn
@@ -43,19 +42,41 @@ class Flags(argparse.ArgumentParser):
             position = found.end()
             if word == "--":
                 break
-            words.append(_unquoted(word))
-            if self._wants_value(word) and (value := _WORD.match(line, position)):
-                words[-1:] = _joined(words[-1], _unquoted(value[1]))
-                position = value.end()
+            position = self._take(word, words, line, position)
         return self.parse_args(words), line[position:].strip()
 
-    def words(self, line: str) -> argparse.Namespace:
+    def words(self, line: str, *, names: bool = False) -> argparse.Namespace:
         """The values of the flags and arguments of a line on which nothing else stands, in any order.
 
-        ``# ...`` ends the line: IPython does not take comments off it.
+        ``# ...`` ends the line: IPython does not take comments off it. With ``names``, the arguments are names in a
+        store, whose double quotes belong to them.
+
+        >>> flags = Flags("dktables", "")
+        >>> _ = flags.add_argument("table"), flags.add_argument("-c")
+        >>> flags.words('shop."a b" -c "my pg"   # columns', names=True)
+        Namespace(table='shop."a b"', c='my pg')
         """
-        words = itertools.takewhile(lambda word: not word.startswith("#"), (found[1] for found in _WORD.finditer(line)))
-        return self.parse_args([_unquoted(word) for word in words])
+        line = line[: next((found.start() for found in _WORD.finditer(line) if found[1].startswith("#")), None)]
+        words: list[str] = []
+        arguments: list[str] = []
+        position, ended = 0, False
+        while found := _WORD.match(line, position):
+            word, position = found[1], found.end()
+            if word == "--" and not ended:
+                ended = True
+            elif word.startswith("-") and word != "-" and not ended:
+                position = self._take(word, words, line, position)
+            else:
+                arguments.append(_unquoted(word, marks="'" if names else "\"'"))
+        return self.parse_args([*words, "--", *arguments] if arguments else words)
+
+    def _take(self, flag: str, words: list[str], line: str, position: int) -> int:
+        """Add a flag to ``words``, and its value, which begins at ``position``; where the next word begins."""
+        words.append(_unquoted(flag))
+        if self._wants_value(flag) and (value := _WORD.match(line, position)):
+            words[-1:] = _joined(words[-1], _unquoted(value[1]))
+            return value.end()
+        return position
 
     def _wants_value(self, word: str) -> bool:
         """Whether the word after this flag is its value. UsageError for an unknown flag."""
@@ -117,9 +138,9 @@ def assignment(line: str) -> tuple[str | None, str]:
     return (found[1], line[found.end() :]) if found else (None, line)
 
 
-def _unquoted(word: str) -> str:
-    """The word without the quotes that held its blanks together."""
-    return re.sub(r""""([^"]*)"|'([^']*)'""", lambda found: found[1] if found[1] is not None else found[2], word)
+def _unquoted(word: str, *, marks: str = "\"'") -> str:
+    """The word without the quotes that held its blanks together, where they are of these ``marks``."""
+    return re.sub(r""""[^"]*"|'[^']*'""", lambda found: found[0][1:-1] if found[0][0] in marks else found[0], word)
 
 
 def _joined(flag: str, value: str) -> list[str]:

@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic import line_cell_magic, magics_class, needs_local_scope, no_var_expand
 
-from dk_notebook import scope
 from dk_notebook.backends.sql.parameters import parsed_for
 from dk_notebook.connection import Connection
 from dk_notebook.connections import resolve
 from dk_notebook.errors import NO_RESULT, QueryError
 from dk_notebook.jupyter.command import command_tag, loses_a_result
-from dk_notebook.jupyter.display import Note, UnderTheCell, first_rows, seconds
-from dk_notebook.jupyter.magics.flags import Flags, assignment, check_variable
-from dk_notebook.jupyter.magics.secrets import refuse_password
-from dk_notebook.jupyter.namespace import parameters, visible
+from dk_notebook.jupyter.display import Note, first_rows, seconds
+from dk_notebook.jupyter.magics.flags import Flags
+from dk_notebook.jupyter.magics.statement import StatementMagics, read
+from dk_notebook.jupyter.namespace import parameters
 
 FLAGS = Flags(
     "dkquery",
@@ -62,13 +61,8 @@ FLAGS.add_argument("--no-progress", action="store_true", help="no progress bar")
 
 
 @magics_class
-class QueryMagics(Magics):
+class QueryMagics(StatementMagics):
     """The magics that run statements."""
-
-    def __init__(self, shell: Any, under: UnderTheCell) -> None:
-        super().__init__(shell)
-        self._shell = shell
-        self._under = under
 
     # $ and {} in a statement are the statement's: IPython must not expand them.
     @no_var_expand
@@ -77,34 +71,12 @@ class QueryMagics(Magics):
     @FLAGS.document
     def dkquery(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """`FLAGS` writes this text."""
-        out, line = assignment(line)
-        flags, statement = FLAGS.split(line)
-        if cell is not None:
-            if statement:
-                raise UsageError("%%dkquery: the statement goes below the first line, on which only flags stand")
-            statement = cell
-        _check(flags, out, statement)
-        # The locals of the function that a line magic stands in; a cell magic stands in none.
-        variables = visible(local_ns or {}, self._shell.user_ns)
-        with scope.names(variables):
-            value, note = _answer(flags, statement, variables)
-        if not flags.quiet:
-            self._under.add(note)
-        name = out or flags.out
-        if name is not None:
-            self._shell.user_ns[name] = value
-            return None
-        return value
+        flags, statement = read(FLAGS, line, cell)
+        _check(flags)
+        return self.deliver(flags, local_ns, lambda variables: _answer(flags, statement, variables))
 
 
-def _check(flags: argparse.Namespace, out: str | None, statement: str) -> None:
-    if not statement.strip():
-        raise UsageError("%dkquery: there is no statement; %dkquery? shows examples")
-    if out is not None and flags.out is not None:
-        raise UsageError(f"%dkquery: '{out} <<' and '-o {flags.out}' both say where the frame goes")
-    for name in (out, flags.out):
-        if name is not None:
-            check_variable("dkquery", name)
+def _check(flags: argparse.Namespace) -> None:
     if flags.limit is not None and flags.limit < 0:
         raise UsageError("%dkquery: -n is a number of rows, 0 or more")
     if flags.explain:
@@ -117,8 +89,6 @@ def _check(flags: argparse.Namespace, out: str | None, statement: str) -> None:
         }.items():
             if value is not None:
                 raise UsageError(f"%dkquery: {flag} does nothing with --explain")
-    if flags.connection is not None:
-        refuse_password("dkquery", flags.connection)
 
 
 def _answer(flags: argparse.Namespace, statement: str, variables: Mapping[str, Any]) -> tuple[Any, Note]:

@@ -1,0 +1,61 @@
+"""The plan of a query as a frame that shows itself as a tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+_COLUMNS = ["depth", "node", "detail", "rows_estimated", "rows", "seconds"]
+
+
+class Plan(pd.DataFrame):
+    """A frame of nodes, deeper ones indented where it is shown; whatever is made of it is a plain frame.
+
+    >>> nodes = {"node": ["JOIN", "SCAN"], "detail": ["", "orders"], "rows_estimated": [5, 9]}
+    >>> Plan({"depth": [0, 1], **nodes, "rows": None, "seconds": None})
+    node    rows estimated  detail
+    JOIN                 5
+      SCAN               9  orders
+    """
+
+    @property
+    def _constructor(self) -> Any:
+        return pd.DataFrame
+
+    def __repr__(self) -> str:
+        return self._tree() if self._is_whole() else super().__repr__()
+
+    def _repr_html_(self) -> str | None:
+        if not self._is_whole():
+            frame: Any = pd.DataFrame(self)  # the stubs do not know how it shows itself
+            page: str | None = frame._repr_html_()
+            return page
+        import html  # here: a millisecond that `import dk_notebook` need not take
+
+        # A line a node stays one: notebooks wrap them otherwise.
+        return f'<pre style="white-space: pre; overflow-x: auto">{html.escape(repr(self))}</pre>'
+
+    def _is_whole(self) -> bool:
+        """Whether it has the columns of a plan still: a frame can be changed in place."""
+        return list(self.columns) == _COLUMNS
+
+    def _tree(self) -> str:
+        """A line a node. Figures that no node has are left out."""
+        nodes = ["  " * int(depth) + _line(node) for depth, node in zip(self["depth"], self["node"], strict=True)]
+        columns = [_column("node", nodes, str.ljust)]
+        for name, shape in (("rows_estimated", "{:,.0f}"), ("rows", "{:,.0f}"), ("seconds", "{:.6f}")):
+            if self[name].notna().any():
+                figures = ["" if pd.isna(figure) else shape.format(figure) for figure in self[name]]
+                columns.append(_column(name.replace("_", " "), figures, str.rjust))
+        columns.append(["detail", *("" if pd.isna(detail) else _line(detail) for detail in self["detail"])])
+        return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
+
+
+def _column(head: str, cells: list[str], justified: Any) -> list[str]:
+    width = max(map(len, [head, *cells]))
+    return [justified(cell, width) for cell in [head, *cells]]
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text).split())
