@@ -15,6 +15,7 @@ import import_peer
 import pandas as pd
 import postgres_peer
 import records_peer
+import s3_peer
 import s3_records_peer
 from timing import HEADER, Amount, Pair
 
@@ -35,6 +36,7 @@ SUBJECTS = {
     "duckdb": Subject(duckdb_peer.about, duckdb_peer.rows),
     "postgres": Subject(postgres_peer.about, postgres_peer.rows, postgres_peer.CHARTED),
     "records": Subject(records_peer.about, records_peer.rows),
+    "s3": Subject(s3_peer.about, s3_peer.rows),
     "s3_records": Subject(s3_records_peer.about, s3_records_peer.rows),
     "elasticsearch": Subject(elasticsearch_peer.about, elasticsearch_peer.rows, elasticsearch_peer.CHARTED),
 }

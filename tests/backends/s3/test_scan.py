@@ -10,13 +10,14 @@ import pyarrow as pa
 import pytest
 import pytest_asyncio
 
-from dk_notebook.backends.base import TableQuery
+from dk_notebook.backends.base import TableQuery, TableWrite
 from dk_notebook.backends.s3.config import S3Config
 from dk_notebook.backends.s3.session import S3Session
 from dk_notebook.config.settings import build
 from dk_notebook.errors import ConfigError, Conflict, NotFound, QueryError
+from dk_notebook.frames.stream import ArrowStream
 from tests.backends.s3.conftest import session
-from tests.backends.s3.files import csv, gzipped, jsonl, parquet, table
+from tests.backends.s3.files import csv, dataset, gzipped, jsonl, parquet, table
 from tests.services.s3_address import S3Address
 
 pytestmark = pytest.mark.s3
@@ -159,24 +160,24 @@ async def test_only_the_parts_that_are_needed_are_read(lake: S3Session, put: Put
     for month in range(1, 5):
         wide = {"n": range(200_000), "wide": [f"text {month} {n}" for n in range(200_000)]}
         put(f"t/month={month}/x.parquet", parquet(wide, row_group_size=50_000, compression="none"))
-    everything = await read_bytes(lake, "t")
-    some = await read_bytes(lake, "t", columns=["n"], where=[("month", "=", 2), ("n", "<", 100)])
+    everything = (await dataset(lake, "t")).traffic.bytes
+    some = (await dataset(lake, "t", columns=["n"], where=[("month", "=", 2), ("n", "<", 100)])).traffic.bytes
     assert everything > 10_000_000 > 1_000_000 > some
 
 
-async def read_bytes(lake: S3Session, name: str, **query: Any) -> int:
-    """How many bytes of the files a read has taken from the store."""
-    opened = []
-    open_table = lake.open_table
+async def test_a_file_that_is_wanted_whole_takes_one_request_beside_that_for_its_columns(
+    lake: S3Session, put: Put
+) -> None:
+    for number in range(3):
+        put(f"t/{number}.parquet", parquet({"n": range(300_000)}))
+    assert (await dataset(lake, "t")).traffic.requests == 6
 
-    async def noted(name: str) -> Any:
-        opened.append(await open_table(name))
-        return opened[0]
 
-    lake.open_table = noted  # type: ignore[method-assign]
-    await table(lake, name, **query)
-    lake.open_table = open_table  # type: ignore[method-assign]
-    return int(opened[0].traffic.bytes)
+async def test_a_file_of_ours_that_is_wanted_whole_brings_its_columns_with_it(lake: S3Session) -> None:
+    for _ in range(3):
+        rows = ArrowStream.from_table(pa.table({"n": range(300_000)}))
+        await lake.ingest(TableWrite(table="t", mode="append"), rows)
+    assert (await dataset(lake, "t")).traffic.requests == 4  # of the first one they are read before
 
 
 async def test_a_limit_ends_the_read_early(lake: S3Session, put: Put) -> None:
