@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import pytest_asyncio
 
 from dk_notebook.backends.base import TableQuery, TableWrite
 from dk_notebook.backends.s3.config import S3Config
+from dk_notebook.backends.s3.reading.dataset import Dataset, Opener, Span
+from dk_notebook.backends.s3.reading.scan import scan_table
 from dk_notebook.backends.s3.session import S3Session
 from dk_notebook.config.settings import build
 from dk_notebook.errors import ConfigError, Conflict, NotFound, QueryError
@@ -218,3 +222,66 @@ async def test_a_file_that_is_replaced_in_the_middle_is_an_error_that_says_so(la
         async for _ in stream:
             pass
     await stream.aclose()
+
+
+# --- how much is there at once ----------------------------------------------------------------------------------------
+
+
+GROUPS, ROWS = 40, 5_000
+
+
+@pytest.fixture
+def large(put: Put, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A table of one file of 8 MB, of many row groups, each of which is as large as what is read in one go."""
+    monkeypatch.setattr("dk_notebook.backends.s3.reading.dataset.LONGEST", 1 << 17)
+    random = np.random.default_rng(0)
+    wide = {f"c{number}": random.integers(0, 2**62, GROUPS * ROWS) for number in range(5)}
+    put("large/1.parquet", parquet(wide, row_group_size=ROWS, compression="none", use_dictionary=False))
+    return "large"
+
+
+async def test_chunks_take_no_more_of_a_large_file_than_a_few_row_groups_ahead(lake: S3Session, large: str) -> None:
+    opened = await lake.open_table(large)
+    group = opened.parts[0].file.size / GROUPS
+    ahead, taken = [], 0
+    stream = await scan_table(always(opened), TableQuery(table=large), lake.operation, 1_000)
+    async for batch in stream:
+        taken += batch.num_rows
+        ahead.append(opened.traffic.bytes / group - taken / ROWS)
+    assert (taken, max(ahead) < 6) == (GROUPS * ROWS, True)
+
+
+async def test_chunks_let_go_of_the_row_groups_behind_them(
+    lake: S3Session, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = Dataset.fetched
+    there: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    async def noted(self: Dataset, span: Span) -> Any:
+        fragment = await fetched(self, span)
+        there.add(fragment)
+        return fragment
+
+    monkeypatch.setattr(Dataset, "fetched", noted)
+    stream = await lake.scan(TableQuery(table=large), batch_rows=1_000)
+    assert max([len(there) async for _ in stream]) < 6
+
+
+async def test_chunks_of_a_large_file_are_not_all_in_memory(lake: S3Session, large: str) -> None:
+    before = pa.total_allocated_bytes()
+    stream = await lake.scan(TableQuery(table=large), batch_rows=1_000)
+    most = max([pa.total_allocated_bytes() - before async for _ in stream])
+    assert most < GROUPS * ROWS * 5 * 8 / 4
+
+
+async def test_a_limit_takes_no_row_group_behind_it(lake: S3Session, large: str) -> None:
+    assert (await dataset(lake, large, limit=ROWS + 1)).traffic.bytes < 3 * ROWS * 5 * 8
+
+
+def always(opened: Dataset) -> Opener:
+    """Opens it, whatever is asked for."""
+
+    async def open_table(_: str) -> Dataset:
+        return opened
+
+    return open_table

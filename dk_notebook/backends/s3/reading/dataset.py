@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +25,8 @@ from dk_notebook.errors import QueryError
 from dk_notebook.frames.cast import cast_exact
 from dk_notebook.runtime.workers import in_worker
 
+LARGE: Final = 32 << 20
+"""Bytes of memory of the row groups that are read in one go, about; of the store: those of a request."""
 CODECS: Final = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
@@ -49,6 +51,8 @@ class Span:
     """Bytes, each from its first up to (not with) its last."""
     groups: tuple[int, ...] | None = None
     """Row groups of Parquet; None: all."""
+    rows: int | None = None
+    """How many there are in them, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,16 @@ class Dataset:
         """The file as fragments of Arrow, with what of it these columns and rows need; none: no row is wanted."""
         return await all_of(map(self.fetched, await self.spans(part, columns, expression)))
 
-    async def spans(self, part: Part, columns: Sequence[str], expression: Any) -> list[Span]:
-        """What of the file has these columns and may have such rows, in its order."""
+    async def spans(self, part: Part, columns: Sequence[str], expression: Any, *, bounded: bool = False) -> list[Span]:
+        """What of the file has these columns and may have such rows, in its order.
+
+        ``bounded``: in parts that are small as rows, too.
+        """
         size = part.file.size
         if self.form != "parquet":
             return [Span(part, ((0, size),))]
-        if expression is None and part.fragment is None and size <= LONGEST and set(columns) >= set(self.stored):
+        described = bounded or expression is not None or part.fragment is not None
+        if not described and size <= LONGEST and set(columns) >= set(self.stored):
             return [Span(part, ((0, size),))]  # the description comes with the rest
         await self.describe(part)
         return await in_worker(self._spans, part, frozenset(columns), expression)
@@ -102,11 +110,11 @@ class Dataset:
         fragment = part.fragment
         if expression is not None:
             fragment = fragment.subset(filter=expression, schema=self.physical)
-        groups = list(fragment.row_groups)
-        if not groups and expression is not None:
-            return []
-        ranges = _ranges(fragment.metadata, [group.id for group in groups], columns)
-        return [Span(part, tuple(ranges), tuple(group.id for group in groups))]
+        metadata = fragment.metadata
+        return [
+            Span(part, tuple(ranges), tuple(groups), sum(metadata.row_group(group).num_rows for group in groups))
+            for groups, ranges in _together(metadata, [group.id for group in fragment.row_groups], columns)
+        ]
 
     async def fetched(self, span: Span) -> Any:
         """A part of a file as a fragment of Arrow, which alone holds what was read for it."""
@@ -269,14 +277,33 @@ def _described(fragment: Any, path: str) -> pa.Schema:
         raise QueryError(f"{path!r} cannot be read: {error}") from error
 
 
-def _ranges(metadata: Any, groups: Iterable[int], columns: frozenset[str]) -> list[tuple[int, int]]:
-    """Where the values of columns lie in row groups of a Parquet file."""
-    found = []
+def _together(
+    metadata: Any, groups: Sequence[int], columns: frozenset[str]
+) -> Iterator[tuple[list[int], list[tuple[int, int]]]]:
+    """Row groups that are read in one go, and where the values of columns lie in them."""
+    held: list[int] = []
+    ranges: list[tuple[int, int]] = []
+    stored = size = 0
     for group in groups:
-        described = metadata.row_group(group)
-        for place in range(described.num_columns):
-            column = described.column(place)
-            if column.path_in_schema.partition(".")[0] in columns or column.path_in_schema in columns:
-                start = column.dictionary_page_offset or column.data_page_offset
-                found.append((min(start, column.data_page_offset), start + column.total_compressed_size))
-    return found
+        more, more_size = _needed(metadata.row_group(group), columns)
+        more_stored = sum(stop - start for start, stop in more)
+        if held and (stored + more_stored > LONGEST or size + more_size > LARGE):
+            yield held, ranges
+            held, ranges, stored, size = [], [], 0, 0
+        held.append(group)
+        ranges += more
+        stored, size = stored + more_stored, size + more_size
+    if held:
+        yield held, ranges
+
+
+def _needed(group: Any, columns: frozenset[str]) -> tuple[list[tuple[int, int]], int]:
+    """Where the values of columns lie in a row group of Parquet, and about how many bytes of memory they take."""
+    ranges, size = [], 0
+    for place in range(group.num_columns):
+        column = group.column(place)
+        if column.path_in_schema.partition(".")[0] in columns or column.path_in_schema in columns:
+            start = column.dictionary_page_offset or column.data_page_offset
+            ranges.append((min(start, column.data_page_offset), start + column.total_compressed_size))
+            size += max(column.total_uncompressed_size, 8 * group.num_rows)
+    return ranges, size

@@ -24,9 +24,9 @@ from dk_notebook.runtime.workers import in_worker
 WHOLE: Final = 131_072
 """Rows a batch when everything is read at once."""
 AHEAD: Final = 8
-"""Files that are read ahead where memory need not be bounded."""
+"""Parts of files that are read ahead where memory need not be bounded; else it is one, and one that is on its way."""
 MADE: Final = min(os.cpu_count() or 1, 8)
-"""Files whose rows are made at the same time: more of them would only wait for each other."""
+"""Parts whose rows are made at the same time: more of them would only wait for each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,13 @@ class Plan:
     order: tuple[Sort, ...]
     skip: int
     limit: int | None
+
+    @property
+    def rows_read(self) -> int | None:
+        """How many rows of the files are enough; None: nobody knows."""
+        if self.limit is None or self.order or self.condition is not None or self.expression is not None:
+            return None
+        return self.skip + self.limit
 
 
 async def scan_table(
@@ -125,16 +132,26 @@ async def _each(parts: Iterable[Part]) -> AsyncGenerator[list[Part], None]:
         yield [part]
 
 
-async def _one_by_one(lists: AsyncGenerator[list[list[Span]], None]) -> AsyncGenerator[list[Span], None]:
+async def _one_by_one(
+    lists: AsyncGenerator[list[list[Span]], None], rows: int | None
+) -> AsyncGenerator[list[Span], None]:
+    """Each on its own, until there are so many rows (None: all of them)."""
     async with aclosing(lists):
         async for found in lists:
             for spans in found:
                 for span in spans:
                     yield [span]
+                    if rows is not None and span.rows is not None:
+                        rows -= span.rows
+                        if rows <= 0:
+                            return
 
 
 class _Scan(ArrowStream):
-    """Batches of a table, file after file, the next ones being read meanwhile."""
+    """Batches of a table, part after part of file after file, the next ones being read meanwhile.
+
+    What a part takes goes with it: where memory is bounded, a large file is never there as a whole.
+    """
 
     def __init__(self, dataset: Dataset, plan: Plan, operation: Operation, batch_rows: int | None) -> None:
         self._dataset = dataset
@@ -163,26 +180,28 @@ class _Scan(ArrowStream):
         self._reader = None
 
     def _read_ahead(self) -> AsyncGenerator[list[Iterator[pa.RecordBatch]], None]:
-        """The batches of file after file. Some are described, some fetched and some made at the same time."""
+        """The batches of part after part. Files are described, parts fetched and parts made at the same time."""
         dataset, plan = self._dataset, self._plan
         ahead = AHEAD if self._whole else 1
 
         async def spans(part: Part) -> list[Span]:
-            return await dataset.spans(part, plan.columns, plan.expression)
+            return await dataset.spans(part, plan.columns, plan.expression, bounded=not self._whole)
 
         described = flow(_each(self._files), spans, at_once=AHEAD, ahead=AHEAD)
-        there = flow(_one_by_one(described), dataset.fetched, at_once=ahead, ahead=ahead)
+        parts = _one_by_one(described, plan.rows_read)
+        there = flow(parts, dataset.fetched, at_once=ahead, ahead=ahead)
         return flow(there, self._made, at_once=MADE if self._whole else 1, ahead=ahead)
 
     async def _made(self, fragment: Any) -> Iterator[pa.RecordBatch]:
-        """The batches of a fragment. Where all are wanted they are made at once, while other files are read."""
+        """The batches of a fragment, made at once, except for a file of text in bounded memory."""
         plan, dataset = self._plan, self._dataset
         how = {"schema": dataset.physical, "columns": list(plan.columns), "filter": plan.expression}
+        threads = not self._whole or len(self._files) < MADE
 
         def made() -> Iterator[pa.RecordBatch]:
-            if self._whole:
-                threads = len(self._files) < MADE
-                return iter(fragment.to_table(**how, use_threads=threads).to_batches())
+            if self._whole or dataset.form == "parquet":
+                table = fragment.to_table(**how, use_threads=threads)
+                return iter(table.to_batches(max_chunksize=None if self._whole else self._rows))
             return iter(fragment.scanner(**how, batch_size=self._rows).to_reader())
 
         batches: Iterator[pa.RecordBatch] = await self._work(made)
@@ -196,7 +215,7 @@ class _Scan(ArrowStream):
                 if readers is None:
                     return None
                 [self._reader] = readers
-            batch = self._read_one() if self._as_read and self._whole else await self._work(self._read_one)
+            batch = self._read_one() if self._as_read else await self._work(self._read_one)
             if batch is None:
                 self._reader = None
             elif batch.num_rows:
