@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from contender import ROOT, Contender
 from postgres_peer import packages
 from s3_dataset import FILES, ROWS, saved
-from timing import Amount, Pair, side_by_side
+from s3_dataset import rows as rows_of
+from timing import Amount, Measured, Pair, side_by_side
 
 sys.path.insert(0, str(ROOT))  # for the store, which comes with the tests
 from tests.services.s3_address import S3Address
@@ -22,6 +25,10 @@ from tests.services.versitygw import VersityGateway
 
 RUNNING = "DK_BENCH_S3_URL"
 WRANGLER = ".venv-awswrangler"
+MANY = 6_000_000
+"""Rows of one file, 360 MB."""
+WRITTEN = 15_000_000
+"""Rows of the frame that is written, 1.3 GB."""
 READ = f"`read_table` of {ROWS:,} x 10 in {FILES} Parquet files to Arrow (ms)"
 
 
@@ -51,3 +58,29 @@ def rows() -> Iterator[Pair | Amount]:
         yield side_by_side(READ, read, peer, named="awswrangler", bound=0.6, runs=7)
         local = disk.task("read", folder=str(folder))
         yield side_by_side(READ, read, local, named="pyarrow, local disk", bound=1.3, runs=7)
+        store.put(bucket, "one/1.parquet", one_file(MANY))
+        ours.do("chunks", table="plain", rows=100_000)
+        chunks = ours.do("chunks", table="one", rows=100_000)
+        yield Amount(f"memory of {MANY:,} rows of one file by `iter_table` (MB)", number(chunks), 400)
+        for folders in (0, 24):
+            with Contender(
+                "s3_ours.py", json.dumps({**store.settings, "bucket": bucket, "prefix": str(folders)})
+            ) as one:
+                grown = number(one.do("write", rows=WRITTEN, folders=folders))
+            into = f"into {folders} folders " if folders else ""
+            yield Amount(f"memory of a frame of {WRITTEN:,} x 8 written {into}beyond the frame (MB)", grown, 400)
+
+
+def number(done: Measured) -> float:
+    """What a task has counted."""
+    assert isinstance(done.value, float)
+    return done.value
+
+
+def one_file(count: int) -> bytes:
+    """Rows in a single file, of many row groups."""
+    table, sink = rows_of(ROWS), pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, table.schema) as writer:
+        for _ in range(count // ROWS):
+            writer.write_table(table, row_group_size=131_072)
+    return bytes(sink.getvalue())
