@@ -113,10 +113,13 @@ def far_away(store: S3Address, bucket: str) -> Iterator[Pair]:
 
 
 def memory(store: S3Address, bucket: str) -> Iterator[Amount]:
-    """What a process grows by, beyond the frame, while it writes it."""
+    """What a process grows by, beyond the frame, while it writes it, and while it reads that in chunks."""
     for named, more in (("", {}), (", in folders", {"partition_by": ["p"]})):
         with opened("tables_ours.py", store, bucket, "large") as ours:
             ours.do("make", megabytes=LARGE)
             written = ours.do("write_large", megabytes=LARGE, table="large", **more)
             yield Amount(f"memory of writing a frame of {LARGE:,} MB{named} (MB)", written.peak_bytes / 1e6, 400)
+        with opened("tables_ours.py", store, bucket, "large") as ours:
+            chunks = ours.do("chunks", table="large", rows=100_000)
+            yield Amount(f"memory of {chunks.value:,} rows{named} in chunks (MB)", chunks.peak_bytes / 1e6, 400)
         store.empty(bucket)

@@ -47,6 +47,18 @@ def write_large(megabytes: int, table: str, partition_by: list[str] | None = Non
     return connection.write_table(large(megabytes), table, mode="replace", partition_by=partition_by).rows
 
 
+def chunks(table: str, rows: int) -> int:
+    return sum(len(chunk) for chunk in connection.iter_table(table, chunk_rows=rows))
+
+
 serve(
-    {"write": write, "write_files": write_files, "read": read, "find": find, "make": make, "write_large": write_large}
+    {
+        "write": write,
+        "write_files": write_files,
+        "read": read,
+        "find": find,
+        "make": make,
+        "write_large": write_large,
+        "chunks": chunks,
+    }
 )

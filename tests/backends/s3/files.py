@@ -12,6 +12,8 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from dk_notebook.backends.base import Native, TableQuery
+from dk_notebook.backends.s3.reading.dataset import Dataset
+from dk_notebook.backends.s3.reading.scan import scan_table
 from dk_notebook.backends.s3.session import S3Session
 from dk_notebook.records.query import Query
 
@@ -41,6 +43,18 @@ async def table(session: S3Session, name: str, *, batch_rows: int | None = None,
     """The rows of a table; ``query``: as `Query.of` has it."""
     asked = TableQuery(table=name, query=Query.of(**query))
     return await (await session.scan(asked, batch_rows=batch_rows)).read_all()
+
+
+async def dataset(session: S3Session, name: str, **query: Any) -> Dataset:
+    """A table after its rows were read: it tells what that has taken."""
+    opened = await session.open_table(name)
+
+    async def again(_: str) -> Dataset:
+        return opened
+
+    asked = TableQuery(table=name, query=Query.of(**query))
+    await (await scan_table(again, asked, session.operation, None)).read_all()
+    return opened
 
 
 async def sql(session: S3Session, text: str, params: Any = None, **how: Any) -> pa.Table:

@@ -18,8 +18,7 @@ pytestmark = pytest.mark.unit
 
 def rows_of(table: pa.Table, *partitions: str) -> dict[str, list[int]]:
     """The numbers of the rows in each folder."""
-    numbered = table.append_column("row", pa.array(range(table.num_rows)))
-    return {path: part.column("row").to_pylist() for path, part in by_folder(numbered, partitions)}
+    return {path: positions.tolist() for path, positions in by_folder(table, partitions)}
 
 
 def test_rows_stay_in_their_order_within_a_folder() -> None:

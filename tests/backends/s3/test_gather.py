@@ -89,6 +89,22 @@ def test_what_waits_does_not_hold_what_is_gone() -> None:
     assert waiting.get_total_buffer_size() <= waiting.nbytes * 1.1
 
 
+def test_what_goes_does_not_hold_what_waits() -> None:
+    gather = Gather(FOLDERS, Encoding.of("parquet", None))
+    rows = BUFFER // 16
+    parts = list(gather.add(keyed(np.random.default_rng(0).integers(0, 20, rows))))
+    held = {each.address: each.size for part in parts for each in part.table.column("n").chunk(0).buffers() if each}
+    assert sum(held.values()) <= sum(part.table.nbytes for part in parts) * 1.1
+
+
+def test_folders_that_lie_side_by_side_are_not_copied() -> None:
+    gather = Gather(FOLDERS, Encoding.of("parquet", None))
+    rows = keyed(np.arange(BUFFER // 16) // (BUFFER // 64))
+    [first, *_] = gather.add(rows)
+    [there] = [each.address for each in rows.column("n").chunk(0).buffers() if each]
+    assert [each.address for each in first.table.column("n").chunk(0).buffers() if each] == [there]
+
+
 def test_the_columns_of_the_folders_are_not_in_the_files() -> None:
     parts = gathered(Gather(FOLDERS, Encoding.of("parquet", None)), [keyed(np.arange(3))])
     assert {name for part in parts for name in part.table.column_names} == {"n"}
@@ -97,7 +113,7 @@ def test_the_columns_of_the_folders_are_not_in_the_files() -> None:
 def test_a_large_folder_is_several_files() -> None:
     gather = Gather(FOLDERS, Encoding.of("parquet", None))
     parts = gathered(gather, [keyed(np.zeros(BUFFER // 16, np.int64))])
-    assert [part.size for part in parts] == [SMALL] * 4
+    assert [part.size for part in parts] == [SMALL] * (BUFFER // SMALL)
 
 
 def test_no_rows_are_no_file() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from dk_notebook.backends.s3.flow import AHEAD
 from dk_notebook.backends.s3.objects import Page
 from dk_notebook.backends.s3.records import by_id, search, writes
 from dk_notebook.backends.s3.records import folder as folders
 from dk_notebook.backends.s3.records.body import encoded
-from dk_notebook.backends.s3.records.flow import AHEAD
 from dk_notebook.backends.s3.records.folder import Folder
 from dk_notebook.errors import QueryError
 from dk_notebook.records.document import Document

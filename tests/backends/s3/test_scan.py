@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import pytest_asyncio
 
-from dk_notebook.backends.base import TableQuery
+from dk_notebook.backends.base import TableQuery, TableWrite
 from dk_notebook.backends.s3.config import S3Config
+from dk_notebook.backends.s3.reading.dataset import Dataset, Opener, Span
+from dk_notebook.backends.s3.reading.scan import scan_table
 from dk_notebook.backends.s3.session import S3Session
 from dk_notebook.config.settings import build
 from dk_notebook.errors import ConfigError, Conflict, NotFound, QueryError
+from dk_notebook.frames.stream import ArrowStream
 from tests.backends.s3.conftest import session
-from tests.backends.s3.files import csv, gzipped, jsonl, parquet, table
+from tests.backends.s3.files import csv, dataset, gzipped, jsonl, parquet, table
 from tests.services.s3_address import S3Address
 
 pytestmark = pytest.mark.s3
@@ -159,24 +164,24 @@ async def test_only_the_parts_that_are_needed_are_read(lake: S3Session, put: Put
     for month in range(1, 5):
         wide = {"n": range(200_000), "wide": [f"text {month} {n}" for n in range(200_000)]}
         put(f"t/month={month}/x.parquet", parquet(wide, row_group_size=50_000, compression="none"))
-    everything = await read_bytes(lake, "t")
-    some = await read_bytes(lake, "t", columns=["n"], where=[("month", "=", 2), ("n", "<", 100)])
+    everything = (await dataset(lake, "t")).traffic.bytes
+    some = (await dataset(lake, "t", columns=["n"], where=[("month", "=", 2), ("n", "<", 100)])).traffic.bytes
     assert everything > 10_000_000 > 1_000_000 > some
 
 
-async def read_bytes(lake: S3Session, name: str, **query: Any) -> int:
-    """How many bytes of the files a read has taken from the store."""
-    opened = []
-    open_table = lake.open_table
+async def test_a_file_that_is_wanted_whole_takes_one_request_beside_that_for_its_columns(
+    lake: S3Session, put: Put
+) -> None:
+    for number in range(3):
+        put(f"t/{number}.parquet", parquet({"n": range(300_000)}))
+    assert (await dataset(lake, "t")).traffic.requests == 6
 
-    async def noted(name: str) -> Any:
-        opened.append(await open_table(name))
-        return opened[0]
 
-    lake.open_table = noted  # type: ignore[method-assign]
-    await table(lake, name, **query)
-    lake.open_table = open_table  # type: ignore[method-assign]
-    return int(opened[0].traffic.bytes)
+async def test_a_file_of_ours_that_is_wanted_whole_brings_its_columns_with_it(lake: S3Session) -> None:
+    for _ in range(3):
+        rows = ArrowStream.from_table(pa.table({"n": range(300_000)}))
+        await lake.ingest(TableWrite(table="t", mode="append"), rows)
+    assert (await dataset(lake, "t")).traffic.requests == 4  # of the first one they are read before
 
 
 async def test_a_limit_ends_the_read_early(lake: S3Session, put: Put) -> None:
@@ -217,3 +222,66 @@ async def test_a_file_that_is_replaced_in_the_middle_is_an_error_that_says_so(la
         async for _ in stream:
             pass
     await stream.aclose()
+
+
+# --- how much is there at once ----------------------------------------------------------------------------------------
+
+
+GROUPS, ROWS = 40, 5_000
+
+
+@pytest.fixture
+def large(put: Put, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A table of one file of 8 MB, of many row groups, each of which is as large as what is read in one go."""
+    monkeypatch.setattr("dk_notebook.backends.s3.reading.dataset.LONGEST", 1 << 17)
+    random = np.random.default_rng(0)
+    wide = {f"c{number}": random.integers(0, 2**62, GROUPS * ROWS) for number in range(5)}
+    put("large/1.parquet", parquet(wide, row_group_size=ROWS, compression="none", use_dictionary=False))
+    return "large"
+
+
+async def test_chunks_take_no_more_of_a_large_file_than_a_few_row_groups_ahead(lake: S3Session, large: str) -> None:
+    opened = await lake.open_table(large)
+    group = opened.parts[0].file.size / GROUPS
+    ahead, taken = [], 0
+    stream = await scan_table(always(opened), TableQuery(table=large), lake.operation, 1_000)
+    async for batch in stream:
+        taken += batch.num_rows
+        ahead.append(opened.traffic.bytes / group - taken / ROWS)
+    assert (taken, max(ahead) < 6) == (GROUPS * ROWS, True)
+
+
+async def test_chunks_let_go_of_the_row_groups_behind_them(
+    lake: S3Session, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = Dataset.fetched
+    there: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    async def noted(self: Dataset, span: Span) -> Any:
+        fragment = await fetched(self, span)
+        there.add(fragment)
+        return fragment
+
+    monkeypatch.setattr(Dataset, "fetched", noted)
+    stream = await lake.scan(TableQuery(table=large), batch_rows=1_000)
+    assert max([len(there) async for _ in stream]) < 6
+
+
+async def test_chunks_of_a_large_file_are_not_all_in_memory(lake: S3Session, large: str) -> None:
+    before = pa.total_allocated_bytes()
+    stream = await lake.scan(TableQuery(table=large), batch_rows=1_000)
+    most = max([pa.total_allocated_bytes() - before async for _ in stream])
+    assert most < GROUPS * ROWS * 5 * 8 / 4
+
+
+async def test_a_limit_takes_no_row_group_behind_it(lake: S3Session, large: str) -> None:
+    assert (await dataset(lake, large, limit=ROWS + 1)).traffic.bytes < 3 * ROWS * 5 * 8
+
+
+def always(opened: Dataset) -> Opener:
+    """Opens it, whatever is asked for."""
+
+    async def open_table(_: str) -> Dataset:
+        return opened
+
+    return open_table

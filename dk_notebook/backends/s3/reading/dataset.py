@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -20,11 +20,13 @@ from dk_notebook.backends.s3.datasets.location import Location
 from dk_notebook.backends.s3.datasets.manifest import Shape, write_of
 from dk_notebook.backends.s3.datasets.schema import unified
 from dk_notebook.backends.s3.objects import Objects
-from dk_notebook.backends.s3.reading.image import Image, Traffic, all_of
+from dk_notebook.backends.s3.reading.image import LONGEST, Image, Traffic, all_of
 from dk_notebook.errors import QueryError
 from dk_notebook.frames.cast import cast_exact
 from dk_notebook.runtime.workers import in_worker
 
+LARGE: Final = 32 << 20
+"""Bytes of memory of the row groups that are read in one go, about; of the store: those of a request."""
 CODECS: Final = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
@@ -38,6 +40,19 @@ class Part:
     image: Image
     fragment: Any = None
     """Arrow's view of it, once its description is there."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a file that is read in one go."""
+
+    part: Part
+    ranges: tuple[tuple[int, int], ...]
+    """Bytes, each from its first up to (not with) its last."""
+    groups: tuple[int, ...] | None = None
+    """Row groups of Parquet; None: all."""
+    rows: int | None = None
+    """How many there are in them, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,11 @@ class Dataset:
     partitions: tuple[str, ...] = ()
     """The columns that are folders."""
 
+    @property
+    def stored(self) -> list[str]:
+        """The columns that lie in the files."""
+        return [name for name in self.physical.names if name not in self.partitions]
+
     def kept(self, expression: Any) -> list[Part]:
         """The files that may have rows for which the expression holds, as far as their folders tell."""
         if expression is None:
@@ -68,19 +88,46 @@ class Dataset:
         alone = ds.FileSystemDataset([empty], self.physical, self.layout)
         return any(True for _ in alone.get_fragments(filter=expression))
 
-    async def load(self, part: Part, columns: Sequence[str], expression: Any) -> Any:
-        """The file as a fragment of Arrow, with what of it these columns and rows need; None: no row is wanted."""
+    async def load(self, part: Part, columns: Sequence[str], expression: Any) -> list[Any]:
+        """The file as fragments of Arrow, with what of it these columns and rows need; none: no row is wanted."""
+        return await all_of(map(self.fetched, await self.spans(part, columns, expression)))
+
+    async def spans(self, part: Part, columns: Sequence[str], expression: Any, *, bounded: bool = False) -> list[Span]:
+        """What of the file has these columns and may have such rows, in its order.
+
+        ``bounded``: in parts that are small as rows, too.
+        """
+        size = part.file.size
         if self.form != "parquet":
-            await part.image.fetch_all()
-            return await in_worker(self._unpacked, part)
+            return [Span(part, ((0, size),))]
+        described = bounded or expression is not None or part.fragment is not None
+        if not described and size <= LONGEST and set(columns) >= set(self.stored):
+            return [Span(part, ((0, size),))]  # the description comes with the rest
         await self.describe(part)
+        return await in_worker(self._spans, part, frozenset(columns), expression)
+
+    def _spans(self, part: Part, columns: frozenset[str], expression: Any) -> list[Span]:
         fragment = part.fragment
         if expression is not None:
-            fragment = await in_worker(lambda: part.fragment.subset(filter=expression, schema=self.physical))
-            if not fragment.row_groups:
-                return None
-        await part.image.fetch(await in_worker(_ranges, fragment, frozenset(columns)))
-        return fragment
+            fragment = fragment.subset(filter=expression, schema=self.physical)
+        metadata = fragment.metadata
+        return [
+            Span(part, tuple(ranges), tuple(groups), sum(metadata.row_group(group).num_rows for group in groups))
+            for groups, ranges in _together(metadata, [group.id for group in fragment.row_groups], columns)
+        ]
+
+    async def fetched(self, span: Span) -> Any:
+        """A part of a file as a fragment of Arrow, which alone holds what was read for it."""
+        part = span.part
+        if self.form != "parquet":
+            await part.image.fetch_all()
+            fragment = await in_worker(self._unpacked, part)
+            part.image.forget()
+            return fragment
+        image = part.image if part.image.has(span.ranges) else part.image.of_own()
+        await image.fetch(span.ranges)
+        image.take_over(part.image)
+        return self._fragment(part, image.buffer, span.groups)
 
     async def describe(self, part: Part) -> pa.Schema:
         """The columns of a Parquet file."""
@@ -97,8 +144,17 @@ class Dataset:
                 data = stream.read_buffer()
         return self._fragment(part, data)
 
-    def _fragment(self, part: Part, data: pa.Buffer) -> Any:
-        return self.layout.make_fragment(data, partition_expression=part.guarantee)
+    def _fragment(self, part: Part, data: pa.Buffer, groups: Sequence[int] | None = None) -> Any:
+        if groups is None:
+            return self.layout.make_fragment(data, partition_expression=part.guarantee)
+        return self.layout.make_fragment(data, partition_expression=part.guarantee, row_groups=groups)
+
+    def gives(self, schema: pa.Schema) -> bool:
+        """Whether the files give these columns as they are, so that `shaped` has nothing to look at."""
+        return self.form == "parquet" and all(
+            column.type == self.physical.field(column.name).type and not pa.types.is_dictionary(column.type)
+            for column in schema
+        )
 
     def shaped(self, batch: pa.RecordBatch, schema: pa.Schema, position: int) -> pa.RecordBatch:
         """Rows as the files give them with the types of ``schema``; ``position`` is the first one's."""
@@ -207,8 +263,8 @@ async def _stored(dataset: Dataset, parts: Sequence[Part], shape: Shape | None) 
     async def one(part: Part) -> pa.Schema:
         if form == "parquet":
             return await dataset.describe(part)
-        fragment = await dataset.load(part, (), None)
-        return await in_worker(_described, fragment, part.file.path)
+        await part.image.fetch_all()
+        return await in_worker(lambda: _described(dataset._unpacked(part), part.file.path))
 
     found = await all_of(map(one, parts))
     return unified({part.file.path: schema for part, schema in zip(parts, found, strict=True)}).remove_metadata()
@@ -221,15 +277,33 @@ def _described(fragment: Any, path: str) -> pa.Schema:
         raise QueryError(f"{path!r} cannot be read: {error}") from error
 
 
-def _ranges(fragment: Any, columns: frozenset[str]) -> list[tuple[int, int]]:
-    """Where the values of columns lie in a Parquet file."""
-    metadata = fragment.metadata
-    found = []
-    for group in fragment.row_groups:
-        described = metadata.row_group(group.id)
-        for place in range(described.num_columns):
-            column = described.column(place)
-            if column.path_in_schema.partition(".")[0] in columns or column.path_in_schema in columns:
-                start = column.dictionary_page_offset or column.data_page_offset
-                found.append((min(start, column.data_page_offset), start + column.total_compressed_size))
-    return found
+def _together(
+    metadata: Any, groups: Sequence[int], columns: frozenset[str]
+) -> Iterator[tuple[list[int], list[tuple[int, int]]]]:
+    """Row groups that are read in one go, and where the values of columns lie in them."""
+    held: list[int] = []
+    ranges: list[tuple[int, int]] = []
+    stored = size = 0
+    for group in groups:
+        more, more_size = _needed(metadata.row_group(group), columns)
+        more_stored = sum(stop - start for start, stop in more)
+        if held and (stored + more_stored > LONGEST or size + more_size > LARGE):
+            yield held, ranges
+            held, ranges, stored, size = [], [], 0, 0
+        held.append(group)
+        ranges += more
+        stored, size = stored + more_stored, size + more_size
+    if held:
+        yield held, ranges
+
+
+def _needed(group: Any, columns: frozenset[str]) -> tuple[list[tuple[int, int]], int]:
+    """Where the values of columns lie in a row group of Parquet, and about how many bytes of memory they take."""
+    ranges, size = [], 0
+    for place in range(group.num_columns):
+        column = group.column(place)
+        if column.path_in_schema.partition(".")[0] in columns or column.path_in_schema in columns:
+            start = column.dictionary_page_offset or column.data_page_offset
+            ranges.append((min(start, column.data_page_offset), start + column.total_compressed_size))
+            size += max(column.total_uncompressed_size, 8 * group.num_rows)
+    return ranges, size

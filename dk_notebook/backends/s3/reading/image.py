@@ -23,7 +23,11 @@ HOLE: Final = 128 << 10
 """Bytes between two parts that are read with them: a request costs as much."""
 LONGEST: Final = 8 << 20
 """Bytes of a request, so that a large part comes in several at once."""
+NEARLY: Final = 0.9
+"""The share of a file from which on it is read whole: what one request brings is used as it is, without a copy."""
 
+# Of this process alone: what is shared with others costs twice as much to fill.
+_OURS: Final[Any] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 _MAGIC: Final = b"PAR1"
 
 
@@ -41,13 +45,37 @@ class Image:
         self.file = file
         self._objects = objects
         self._traffic = traffic
-        self._memory = mmap.mmap(-1, max(file.size, 1))
+        self._memory: Any = None
         self._there: list[tuple[int, int]] = []
 
     @property
     def buffer(self) -> pa.Buffer:
-        """The whole file; where nothing was read it is zeros."""
-        return pa.py_buffer(self._memory).slice(0, self.file.size)
+        """The whole file; where nothing was read it is zeros. What is read afterwards is in it, too."""
+        return pa.py_buffer(self._filled()).slice(0, self.file.size)
+
+    def _filled(self) -> Any:
+        if self._memory is None:
+            self._memory = mmap.mmap(-1, max(self.file.size, 1), **_OURS)
+        return self._memory
+
+    def of_own(self) -> Image:
+        """The same file once more, of which nothing is there: so that it goes when its rows were read."""
+        return Image(self._objects, self.file, self._traffic)
+
+    def has(self, parts: Iterable[tuple[int, int]]) -> bool:
+        """Whether nothing of these parts is missing."""
+        return not missing(parts, self._there)
+
+    def take_over(self, other: Image) -> None:
+        """Have what is there of another image of the file."""
+        for start, stop in other._there:
+            if missing([(start, stop)], self._there):
+                self._filled()[start:stop] = other._memory[start:stop]
+                self._there.append((start, stop))
+
+    def forget(self) -> None:
+        """Begin anew with nothing; buffers that were given keep what they have."""
+        self._memory, self._there = None, []
 
     async def fetch(self, parts: Iterable[tuple[int, int]]) -> None:
         """Have these parts there, each from its first byte up to (not with) its last.
@@ -57,6 +85,9 @@ class Image:
         wanted = missing(parts, self._there)
         if not wanted:
             return
+        size = self.file.size
+        if self._memory is None and size <= LONGEST and sum(stop - start for start, stop in wanted) >= NEARLY * size:
+            wanted = [(0, size)]
         try:
             found = await self._objects.get_ranges(self.file.key, wanted, etag=self.file.etag)
         except NotFound as error:
@@ -64,7 +95,10 @@ class Image:
                 f"s3://{self._objects.bucket}: {self.file.key!r} was replaced while it was read", code=error.code
             ) from error
         for (start, stop), data in zip(wanted, found, strict=True):
-            self._memory[start:stop] = data
+            if self._memory is None and (start, stop) == (0, size):
+                self._memory = data
+            else:
+                self._filled()[start:stop] = data
             self._there.append((start, stop))
             self._traffic.requests += 1
             self._traffic.bytes += stop - start
@@ -73,7 +107,7 @@ class Image:
         """Have the description of a Parquet file there. QueryError: it is none."""
         size = self.file.size
         await self.fetch([(max(size - TAIL, 0), size)])
-        end = bytes(self._memory[max(size - 8, 0) : size])
+        end = bytes(self._filled()[max(size - 8, 0) : size])
         if size < 12 or end[4:] != _MAGIC:
             raise QueryError(f"{self.file.path!r} is no Parquet file")
         start = size - 8 - int.from_bytes(end[:4], "little")

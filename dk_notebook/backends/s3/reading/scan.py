@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
+import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
 from dk_notebook.backends.base import TableQuery
+from dk_notebook.backends.s3.flow import flow
 from dk_notebook.backends.s3.reading.conditions import expressed
-from dk_notebook.backends.s3.reading.dataset import Dataset, Opener, Part
+from dk_notebook.backends.s3.reading.dataset import Dataset, Opener, Part, Span
 from dk_notebook.backends.s3.reading.rows import matching, ordered
 from dk_notebook.errors import ConfigError, Conflict, NotFound, QueryError, did_you_mean
 from dk_notebook.frames.stream import ArrowStream
@@ -23,7 +24,9 @@ from dk_notebook.runtime.workers import in_worker
 WHOLE: Final = 131_072
 """Rows a batch when everything is read at once."""
 AHEAD: Final = 8
-"""Files that are read ahead where memory need not be bounded."""
+"""Parts of files that are read ahead where memory need not be bounded; else it is one, and one that is on its way."""
+MADE: Final = min(os.cpu_count() or 1, 8)
+"""Parts whose rows are made at the same time: more of them would only wait for each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,13 @@ class Plan:
     order: tuple[Sort, ...]
     skip: int
     limit: int | None
+
+    @property
+    def rows_read(self) -> int | None:
+        """How many rows of the files are enough; None: nobody knows."""
+        if self.limit is None or self.order or self.condition is not None or self.expression is not None:
+            return None
+        return self.skip + self.limit
 
 
 async def scan_table(
@@ -117,8 +127,31 @@ def _fields(condition: Condition | None) -> Iterable[Field]:
 # --- the rows ---------------------------------------------------------------------------------------------------------
 
 
+async def _each(parts: Iterable[Part]) -> AsyncGenerator[list[Part], None]:
+    for part in parts:
+        yield [part]
+
+
+async def _one_by_one(
+    lists: AsyncGenerator[list[list[Span]], None], rows: int | None
+) -> AsyncGenerator[list[Span], None]:
+    """Each on its own, until there are so many rows (None: all of them)."""
+    async with aclosing(lists):
+        async for found in lists:
+            for spans in found:
+                for span in spans:
+                    yield [span]
+                    if rows is not None and span.rows is not None:
+                        rows -= span.rows
+                        if rows <= 0:
+                            return
+
+
 class _Scan(ArrowStream):
-    """Batches of a table, file after file, the next ones being read meanwhile."""
+    """Batches of a table, part after part of file after file, the next ones being read meanwhile.
+
+    What a part takes goes with it: where memory is bounded, a large file is never there as a whole.
+    """
 
     def __init__(self, dataset: Dataset, plan: Plan, operation: Operation, batch_rows: int | None) -> None:
         self._dataset = dataset
@@ -126,10 +159,10 @@ class _Scan(ArrowStream):
         self._operation = operation
         self._rows = batch_rows or WHOLE
         self._whole = batch_rows is None and plan.limit is None
-        self._ahead = AHEAD if self._whole else 1
         self._read = pa.schema([dataset.schema.field(name) for name in plan.columns])
-        self._left = deque(dataset.kept(plan.expression))
-        self._loading: deque[asyncio.Task[Any]] = deque()
+        self._as_read = dataset.gives(self._read) and plan.condition is None
+        self._files = dataset.kept(plan.expression)
+        self._readers = self._read_ahead()
         self._reader: Any = None
         self._first: pa.RecordBatch | None = None
         self._position = 0
@@ -143,46 +176,50 @@ class _Scan(ArrowStream):
     async def aclose(self) -> None:
         """See `ArrowStream.aclose`."""
         await super().aclose()
-        self._left.clear()
-        while self._loading:
-            self._loading.pop().cancel()
+        await self._readers.aclose()
         self._reader = None
+
+    def _read_ahead(self) -> AsyncGenerator[list[Iterator[pa.RecordBatch]], None]:
+        """The batches of part after part. Files are described, parts fetched and parts made at the same time."""
+        dataset, plan = self._dataset, self._plan
+        ahead = AHEAD if self._whole else 1
+
+        async def spans(part: Part) -> list[Span]:
+            return await dataset.spans(part, plan.columns, plan.expression, bounded=not self._whole)
+
+        described = flow(_each(self._files), spans, at_once=AHEAD, ahead=AHEAD)
+        parts = _one_by_one(described, plan.rows_read)
+        there = flow(parts, dataset.fetched, at_once=ahead, ahead=ahead)
+        return flow(there, self._made, at_once=MADE if self._whole else 1, ahead=ahead)
+
+    async def _made(self, fragment: Any) -> Iterator[pa.RecordBatch]:
+        """The batches of a fragment, made at once, except for a file of text in bounded memory."""
+        plan, dataset = self._plan, self._dataset
+        how = {"schema": dataset.physical, "columns": list(plan.columns), "filter": plan.expression}
+        threads = not self._whole or len(self._files) < MADE
+
+        def made() -> Iterator[pa.RecordBatch]:
+            if self._whole or dataset.form == "parquet":
+                table = fragment.to_table(**how, use_threads=threads)
+                return iter(table.to_batches(max_chunksize=None if self._whole else self._rows))
+            return iter(fragment.scanner(**how, batch_size=self._rows).to_reader())
+
+        batches: Iterator[pa.RecordBatch] = await self._work(made)
+        return batches
 
     async def _next(self) -> pa.RecordBatch | None:
         """The next batch that has rows which match."""
         while True:
-            if self._reader is None and not await self._begin_file():
-                return None
-            batch = await self._work(self._read_one)
+            if self._reader is None:
+                readers = await anext(self._readers, None)
+                if readers is None:
+                    return None
+                [self._reader] = readers
+            batch = self._read_one() if self._as_read else await self._work(self._read_one)
             if batch is None:
                 self._reader = None
             elif batch.num_rows:
                 return batch
-
-    async def _begin_file(self) -> bool:
-        """Go on to the next file that has such rows; False: there is none."""
-        while self._left or self._loading:
-            while self._left and len(self._loading) <= self._ahead:
-                part = self._left.popleft()
-                self._loading.append(asyncio.create_task(self._loaded(part)))
-            self._reader = await self._loading[0]
-            self._loading.popleft()
-            if self._reader is not None:
-                return True
-        return False
-
-    async def _loaded(self, part: Part) -> Iterator[pa.RecordBatch] | None:
-        """The batches of a file. Where all are wanted they are made at once, while other files are read."""
-        plan = self._plan
-        fragment = await self._dataset.load(part, plan.columns, plan.expression)
-        if fragment is None:
-            return None
-        how = {"schema": self._dataset.physical, "columns": list(plan.columns), "filter": plan.expression}
-        if self._whole:
-            made: Iterator[pa.RecordBatch] = await self._work(lambda: iter(fragment.to_table(**how).to_batches()))
-        else:
-            made = await self._work(lambda: fragment.scanner(**how, batch_size=self._rows).to_reader())
-        return made
 
     def _read_one(self) -> pa.RecordBatch | None:
         """The rows of the next batch that match, which may be none; None at the end of the file."""

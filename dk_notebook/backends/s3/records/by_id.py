@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TypeVar
 
-from dk_notebook.backends.s3.records.flow import flow
+from dk_notebook.backends.s3.flow import flow
 from dk_notebook.backends.s3.records.folder import MOST, Folder
 from dk_notebook.records.document import Document
 

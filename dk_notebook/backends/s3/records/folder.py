@@ -8,9 +8,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from dk_notebook.backends.s3.flow import flow
 from dk_notebook.backends.s3.objects import Objects
 from dk_notebook.backends.s3.records.body import decoded
-from dk_notebook.backends.s3.records.flow import flow
 from dk_notebook.backends.s3.records.keys import Keys, can_be, is_doubtful, settled_at
 from dk_notebook.errors import NotFound, QueryError
 from dk_notebook.records.document import Document

@@ -14,8 +14,8 @@ from contextlib import aclosing
 from typing import Final, NamedTuple
 
 from dk_notebook.backends.documents import PutMode
+from dk_notebook.backends.s3.flow import flow
 from dk_notebook.backends.s3.records.body import CONTENT_TYPE, encoded
-from dk_notebook.backends.s3.records.flow import flow
 from dk_notebook.backends.s3.records.folder import LARGEST, MOST, NO_BUCKET, Folder
 from dk_notebook.backends.s3.records.keys import can_be, checked, is_doubtful
 from dk_notebook.errors import Conflict, DkError, QueryError

@@ -13,7 +13,7 @@ from dk_notebook.backends.duckdb.errors import translating
 from dk_notebook.backends.duckdb.scan import Result
 from dk_notebook.backends.duckdb.scan import opened as opened_result
 from dk_notebook.backends.duckdb.statement import Prepared, check_has_result, parts, prepared
-from dk_notebook.backends.s3.reading.dataset import Dataset, Opener, Part
+from dk_notebook.backends.s3.reading.dataset import Dataset, Opener
 from dk_notebook.backends.s3.reading.image import all_of
 from dk_notebook.backends.s3.sql import engine
 from dk_notebook.backends.s3.sql.names import Named, named
@@ -84,9 +84,9 @@ class Tables:
             need = self.needs[name]
             parts = dataset.kept(need.expression)
             loaded = await all_of(dataset.load(part, need.columns, need.expression) for part in parts)
-            pairs = [(part, each) for part, each in zip(parts, loaded, strict=True) if each is not None]
-            shown[name] = len(pairs)
-            await self.run(lambda: self.cursor.register(name, _table(dataset, pairs, need)))  # noqa: B023
+            shown[name] = sum(map(bool, loaded))
+            fragments = [fragment for each in loaded for fragment in each]
+            await self.run(lambda: self.cursor.register(name, _table(dataset, fragments, need)))  # noqa: B023
         return shown
 
     def show_columns(self) -> None:
@@ -106,10 +106,9 @@ def _place(error: NotFound, statement: Prepared, place: int) -> None:
         error.query, error.position = statement.sent.text, statement.sent.to_source(place)
 
 
-def _table(dataset: Dataset, parts: list[tuple[Part, Any]], need: Need) -> Any:
+def _table(dataset: Dataset, fragments: list[Any], need: Need) -> Any:
     """The rows of some files as DuckDB scans them."""
     columns = pa.schema([dataset.physical.field(name) for name in need.columns])
-    fragments = [fragment for _, fragment in parts]
     if dataset.form == "parquet":
         return ds.FileSystemDataset(fragments, columns, dataset.layout)
     seen = pa.schema([dataset.schema.field(name) for name in need.columns])

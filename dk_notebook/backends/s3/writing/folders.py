@@ -12,21 +12,21 @@ from dk_notebook.backends.s3.datasets.partitions import folder
 from dk_notebook.frames.types import kind
 
 
-def by_folder(table: pa.Table, partitions: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
-    """The paths of the folders, each with a slash at its end, and the rows of each in their order."""
+def by_folder(table: pa.Table, partitions: Sequence[str]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    """The paths of the folders, each with a slash at its end, and the positions of the rows of each in their order."""
     codes, size = _codes(table, partitions)
     counts = np.bincount(codes, minlength=size)
     there = np.flatnonzero(counts)
     firsts = np.empty(size, np.int64)
     firsts[codes[::-1]] = np.arange(table.num_rows - 1, -1, -1)  # of several the last one stays
     texts = [_texts(table.column(name).take(pa.array(firsts[there]))) for name in partitions]
-    if (codes[1:] < codes[:-1]).any():
-        table = table.take(pa.array(np.argsort(codes, kind="stable")))
+    is_sorted = not (codes[1:] < codes[:-1]).any()
+    order = np.arange(table.num_rows) if is_sorted else np.argsort(codes, kind="stable")
     last = 0
     for code, values in zip(there, zip(*texts, strict=True), strict=True):
         count = int(counts[code])
         path = "".join(f"{folder(name, text)}/" for name, text in zip(partitions, values, strict=True))
-        yield path, table.slice(last, count)
+        yield path, order[last : last + count]
         last += count
 
 

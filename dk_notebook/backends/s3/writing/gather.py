@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from dk_notebook.backends.s3.datasets.manifest import Shape
@@ -14,11 +15,11 @@ from dk_notebook.backends.s3.writing.folders import by_folder
 
 SMALL: Final = 16 << 20
 """Bytes of the first files: several are soon on their way, and several can be read at once."""
-LARGE: Final = 64 << 20
+LARGE: Final = 48 << 20
 """Bytes of a file at most, about, before it is compressed."""
 SHARE: Final = 8
 """A file has an eighth of what was written before it, within these two."""
-BUFFER: Final = 64 << 20
+BUFFER: Final = 48 << 20
 """Bytes that wait at most where there are folders."""
 
 
@@ -83,21 +84,23 @@ class Gather:
     def _by_folder(self, *, leave: float) -> Iterator[Part]:
         """Files of the largest folders, until no more than ``leave`` is held."""
         table, row = self._taken()
-        left = table.num_rows * row
-        kept: list[pa.Table] = []
-        groups = sorted(by_folder(table, self._partitions), key=lambda group: group[1].num_rows, reverse=True)
-        for folder, rows in groups:
-            if left <= leave:
-                kept.append(rows)
-                continue
-            left -= rows.num_rows * row
-            while rows.num_rows:
-                count = max(int(self._target() / row), 1)
-                yield self._part(folder, rows.slice(0, count), row)
-                rows = rows.slice(count)
+        groups = sorted(by_folder(table, self._partitions), key=lambda group: len(group[1]), reverse=True)
+        left, count = table.num_rows * row, 0
+        while count < len(groups) and left > leave:
+            left -= len(groups[count][1]) * row
+            count += 1
+        # Tables of their own: what goes does not hold the memory of what waits, nor the other way.
+        gone, kept = groups[:count], groups[count:]
         if kept:
-            # A copy: what is left of a table holds all of it.
-            self._waiting, self._held = [pa.concat_tables(kept).combine_chunks()], left
+            self._waiting, self._held = [table.take(_positions(kept))], left
+        rows = _rows(table, _positions(gone))
+        del table
+        first = 0
+        for folder, positions in gone:
+            most = max(int(self._target() / row), 1)
+            for start in range(first, end := first + len(positions), most):
+                yield self._part(folder, rows.slice(start, min(most, end - start)), row)
+            first = end
 
     def _taken(self) -> tuple[pa.Table, float]:
         """All that waits, and the bytes of a row of it."""
@@ -110,3 +113,15 @@ class Gather:
         size = table.num_rows * row
         self._given += size
         return Part(folder, table.select(self._stored), int(size))
+
+
+def _positions(groups: Sequence[tuple[str, np.ndarray[Any, Any]]]) -> np.ndarray[Any, Any]:
+    """The rows of some folders, one after the other."""
+    return np.concatenate([positions for _, positions in groups])
+
+
+def _rows(table: pa.Table, positions: np.ndarray[Any, Any]) -> pa.Table:
+    """Some rows; those that lie side by side without a copy."""
+    if (np.diff(positions) == 1).all():
+        return table.slice(int(positions[0]), len(positions))
+    return table.take(positions)

@@ -6,6 +6,8 @@ import asyncio
 import os
 from typing import Final
 
+import pyarrow as pa
+
 from dk_notebook.backends.s3.datasets.manifest import file_name
 from dk_notebook.backends.s3.errors import Busy
 from dk_notebook.backends.s3.objects import Objects
@@ -15,8 +17,10 @@ from dk_notebook.errors import QueryError
 from dk_notebook.runtime.operations import Operation
 from dk_notebook.runtime.workers import in_worker
 
-ROOM: Final = 192 << 20
+ROOM: Final = 96 << 20
 """Bytes of files that are encoded or put at the same time; a single one may be larger."""
+KEPT: Final = 8 << 20
+"""Bytes of rows in folders after which memory that is free goes back to the system."""
 BUNCH: Final = 32
 SMALL: Final = 1 << 20
 """Files, and bytes, that are encoded in one go: a thread is not worth it for less."""
@@ -40,6 +44,7 @@ class Upload:
         self._puts: set[asyncio.Task[None]] = set()
         self._bunch: list[tuple[str, Part]] = []
         self._held = 0
+        self._copied = 0
         self._files = 0
         self.number = 0
         """Of the next file: how many there were."""
@@ -93,7 +98,9 @@ class Upload:
     async def _begin(self) -> None:
         bunch, self._bunch = self._bunch, []
         size = sum(part.size for _, part in bunch)
-        while self._running() and (self._held + size > ROOM or self._files >= self._at_once):
+        # Rows in folders are copies, and as much of them waits for more; others lie in the caller's frame.
+        room = ROOM // 2 if any(part.folder for _, part in bunch) else ROOM
+        while self._running() and (self._held + size > room or self._files >= self._at_once):
             await self._some()
         self._held += size
         self._files += len(bunch)
@@ -109,12 +116,23 @@ class Upload:
 
     async def _encoded(self, bunch: list[tuple[str, Part]]) -> None:
         async with self._encoders:
-            bodies = await in_worker(lambda: [self._encoding.encoded(part.table) for _, part in bunch])
+            bodies = await in_worker(self._bodies, bunch)
         for (key, part), body in zip(bunch, bodies, strict=True):
+            self._held += body.nbytes - part.size  # from now on it is the file that takes memory, not the rows
             rows = (part.table.num_rows, part.table.nbytes)
-            self._puts.add(asyncio.create_task(self._stored(key, body, part.size, *rows)))
+            self._puts.add(asyncio.create_task(self._stored(key, body, *rows)))
 
-    async def _stored(self, key: str, body: memoryview, size: int, rows: int, rows_bytes: int) -> None:
+    def _bodies(self, bunch: list[tuple[str, Part]]) -> list[memoryview]:
+        """The files. In a worker thread."""
+        bodies = [self._encoding.encoded(part.table) for _, part in bunch]
+        self._copied += sum(part.size for _, part in bunch if part.folder)
+        if self._copied >= KEPT:
+            # Arrow keeps for each thread what was freed, and rows in folders, being copies, make that as much again.
+            self._copied = 0
+            pa.default_memory_pool().release_unused()
+        return bodies
+
+    async def _stored(self, key: str, body: memoryview, rows: int, rows_bytes: int) -> None:
         self.keys.append(key)
         try:
             await self._objects.put(key, body, content_type=self._encoding.content_type)
@@ -123,7 +141,7 @@ class Upload:
         except BaseException:
             self.doubted = True
             raise
-        self._held -= size
+        self._held -= body.nbytes
         self._files -= 1
         self.rows += rows
         self._operation.count(rows, rows_bytes)

@@ -1,4 +1,4 @@
-"""Many small requests at once, in bounded memory, their answers in order.
+"""Many requests, or other work, at once, in bounded memory, the answers in order.
 
 A few workers take one item after the other, so that an item costs no task of its own: with small objects the client's
 processor is what the time goes to.
@@ -118,7 +118,7 @@ class _Running(Generic[T, R]):
             self._workers -= 1
 
     def _begin(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work, name="documents")
+        task = asyncio.get_running_loop().create_task(work, name="s3")
         self._tasks.add(task)
         task.add_done_callback(self._settled)
 

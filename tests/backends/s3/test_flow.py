@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from dk_notebook.backends.s3.records.flow import flow
+from dk_notebook.backends.s3.flow import flow
 
 pytestmark = pytest.mark.unit
 
