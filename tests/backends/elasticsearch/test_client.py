@@ -144,7 +144,7 @@ async def test_a_request_that_is_cancelled_ends_on_the_server(cluster: Cluster, 
         slow.cancel()
         with pytest.raises(asyncio.CancelledError):
             await slow
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 2
         assert await settled(client)
 
 
@@ -154,7 +154,7 @@ async def test_a_time_out_ends_a_request_on_the_server(config: ElasticsearchConf
     with Operation("slow", timeout=0.5) as operation, pytest.raises(DeadlineExceeded):
         async with operation.step(), backend.session(operation) as session:
             await session.client.raw("POST", "/_query", body=endless())
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 3
     assert await settled(client)
     assert (backend.status().in_use, operation.unheard) == (0, False)
     await backend.close()

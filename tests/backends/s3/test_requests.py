@@ -301,7 +301,7 @@ async def test_a_request_that_is_cancelled_ends_at_the_store(by_script: S3Config
                 started = time.monotonic()
                 with pytest.raises(asyncio.CancelledError):
                     await asking
-        assert (time.monotonic() - started < 0.2, backend.status().in_use) == (True, 0)
+        assert (time.monotonic() - started < 2, backend.status().in_use) == (True, 0)
 
 
 async def test_a_put_that_is_cancelled_leaves_no_half(
