@@ -75,8 +75,10 @@ def frames(store: S3Address, bucket: str) -> Iterator[Pair]:
         disk = stack.enter_context(Contender("tables_with_pyarrow.py", str(folder)))
         read = ours.task("read", table="read")
         what = f"read {ROWS:,} x 10 from {FILES} files to Arrow (ms)"
-        peer = over_ours.task("read", table="read")
-        yield side_by_side(what, read, peer, named="awswrangler", bound=0.6, runs=15)
+        theirs_read = over_ours.task("read", table="read")
+        yield side_by_side(what, read, theirs_read, named="awswrangler, to pandas", bound=0.6, runs=15)
+        nearest = over_ours.task("read", table="read", backed="pyarrow")
+        yield side_by_side(what, read, nearest, named="awswrangler, Arrow-backed pandas", bound=None, runs=15)
         yield side_by_side(what, read, disk.task("read"), named="pyarrow, local disk", bound=1.3, runs=15)
         yield side_by_side(
             f"two columns of it where `a < {ROWS // 1000:,}` (ms)",

@@ -9,6 +9,7 @@ import sys
 import awswrangler as wr
 import boto3
 import mixed_table
+import pandas as pd
 import pyarrow as pa
 from served import serve
 
@@ -39,11 +40,11 @@ def write(rows: int, table: str, files: int) -> int:
     return len(frame)
 
 
-def read(table: str) -> pa.Table:
-    frame = wr.s3.read_parquet(
-        place(table), dataset=True, path_suffix=".parquet", boto3_session=session, dtype_backend="pyarrow"
+def read(table: str, backed: str = "numpy_nullable") -> pd.DataFrame:
+    """The frame that it gives; ``backed="pyarrow"``: one whose columns are Arrow's, which is the nearest to a table."""
+    return wr.s3.read_parquet(
+        place(table), dataset=True, path_suffix=".parquet", boto3_session=session, dtype_backend=backed
     )
-    return pa.Table.from_pandas(frame)
 
 
 def find(table: str, below: int) -> pa.Table:
