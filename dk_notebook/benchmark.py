@@ -85,8 +85,8 @@ def _run(contender: Contender, number: int) -> dict[str, Any]:
         **{part: done.seconds[part] for part in PARTS},
         "rest": max(total - sum(done.seconds.values()), 0.0),  # rounding
         "total": total,
-        "rows": done.rows,
-        "bytes": done.bytes,
+        "rows": done.table.num_rows,
+        "bytes": done.table.nbytes,
     }
 
 

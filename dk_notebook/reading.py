@@ -122,9 +122,8 @@ class Performed:
     """A read that is done, and what it took."""
 
     frame: Any
-    rows: int
-    bytes: int
-    """Of the Arrow tables that the frame was made of."""
+    table: pa.Table
+    """What the frame was made of."""
     seconds: Mapping[Part, float]
     """What each part of it took; `runtime.parts` tells what they are."""
 
@@ -137,7 +136,7 @@ async def performed(source: Source, query: Native | TableQuery, **arguments: Any
             table = await (await _scan(session, query)).read_all()
         frame = await _framed(table, options, set(), operation)
         frame = _described(frame, query, operation, rows=table.num_rows)
-    return Performed(frame, table.num_rows, table.nbytes, operation.parts.seconds)
+    return Performed(frame, table, operation.parts.seconds)
 
 
 async def iterate(
