@@ -133,7 +133,7 @@ async def test_a_lease_that_has_to_be_waited_for_is_booked(clock: Clock) -> None
 def test_a_read_spends_time_in_each_part() -> None:
     query = reading.native("from range(600_000)", {})  # three batches
     done = thread.run(reading.performed(resolve("duckdb"), query))
-    assert (done.rows, done.bytes >= 8 * 600_000) == (600_000, True)
+    assert (done.table.num_rows, done.table.nbytes >= 8 * 600_000) == (600_000, True)
     assert all(seconds > 0 for seconds in done.seconds.values())
 
 
