@@ -17,6 +17,7 @@ from dk_notebook.connections import resolve
 from dk_notebook.jupyter.benchmark_report import BenchmarkReport, plot
 from dk_notebook.jupyter.magics.flags import Flags, check_variable
 from dk_notebook.jupyter.magics.secrets import refuse_password
+from dk_notebook.jupyter.magics.statement import body
 from dk_notebook.jupyter.namespace import parameters, visible
 
 FLAGS = Flags(
@@ -82,12 +83,9 @@ class BenchMagics(Magics):
     @FLAGS.document
     def dkbench(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> None:
         """`FLAGS` writes this text."""
-        flags, query = FLAGS.split(line)
-        if cell is not None:
-            if query:
-                raise UsageError("%%dkbench: the query goes below the first line, on which only flags stand")
-            query = cell
-        _check(flags, query)
+        flags, rest = FLAGS.split(line)
+        query = body("dkbench", rest, cell, called="query")
+        _check(flags)
         variables = visible(local_ns or {}, self._shell.user_ns)
         runs = measured(list(_contenders(flags, query, variables)), runs=flags.runs, warmups=flags.warmups)
         if flags.out is not None:
@@ -96,9 +94,7 @@ class BenchMagics(Magics):
             display(thing)  # type: ignore[no-untyped-call]  # IPython has no type for it
 
 
-def _check(flags: argparse.Namespace, query: str) -> None:
-    if not query.strip():
-        raise UsageError("%dkbench: there is no query; %dkbench? shows examples")
+def _check(flags: argparse.Namespace) -> None:
     if flags.runs < 1:
         raise UsageError("%dkbench: -r is a number of runs, 1 or more")
     if flags.warmups < 0:

@@ -47,13 +47,8 @@ def read(flags: Flags, line: str, cell: str | None) -> tuple[argparse.Namespace,
     """The values of the flags, and the statement; ``out`` is also the name before a ``<<``. UsageError."""
     magic = flags.prog
     out, line = assignment(line)
-    values, statement = flags.split(line)
-    if cell is not None:
-        if statement:
-            raise UsageError(f"%%{magic}: the statement goes below the first line, on which only flags stand")
-        statement = cell
-    if not statement.strip():
-        raise UsageError(f"%{magic}: there is no statement; %{magic}? shows examples")
+    values, rest = flags.split(line)
+    statement = body(magic, rest, cell)
     if out is not None and values.out is not None:
         raise UsageError(f"%{magic}: '{out} <<' and '-o {values.out}' both say where the frame goes")
     values.out = out or values.out
@@ -62,3 +57,13 @@ def read(flags: Flags, line: str, cell: str | None) -> tuple[argparse.Namespace,
     if values.connection is not None:
         refuse_password(magic, values.connection)
     return values, statement
+
+
+def body(magic: str, rest: str, cell: str | None, *, called: str = "statement") -> str:
+    """What stands after the flags of a line, or below those of a cell. UsageError where it is not there, or in both."""
+    if cell is not None and rest:
+        raise UsageError(f"%%{magic}: the {called} goes below the first line, on which only flags stand")
+    text = rest if cell is None else cell
+    if not text.strip():
+        raise UsageError(f"%{magic}: there is no {called}; %{magic}? shows examples")
+    return text
