@@ -14,6 +14,7 @@ from dk_notebook.backends.duckdb.session import DuckDBSession
 from dk_notebook.errors import ConnectionFailed
 from dk_notebook.runtime.leases import Leases, PoolStatus
 from dk_notebook.runtime.operations import Operation
+from dk_notebook.runtime.tasks import ended
 from dk_notebook.runtime.workers import in_worker
 
 
@@ -46,12 +47,7 @@ class DuckDBBackend(Backend):
         if self._closed:
             return
         self._closed = True
-        own = asyncio.current_task()
-        tasks = [task for task in self._sessions.values() if task is not None and task is not own]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=1)
+        await ended(self._sessions.values())
         await in_worker(stores.release, self._store)
 
     def terminate(self) -> None:

@@ -18,6 +18,7 @@ from dk_notebook.backends.sql.parameters import Statement
 from dk_notebook.errors import ConnectionFailed
 from dk_notebook.runtime.leases import PoolStatus
 from dk_notebook.runtime.operations import Operation
+from dk_notebook.runtime.tasks import ended
 
 
 class ElasticsearchBackend(Backend):
@@ -43,12 +44,7 @@ class ElasticsearchBackend(Backend):
         """Cancel the sessions that still run, and close all connections."""
         if self._cluster.closed:
             return
-        own = asyncio.current_task()
-        tasks = [task for task in self._sessions.values() if task is not None and task is not own]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=1)
+        await ended(self._sessions.values())
         await self._cluster.close()
 
     def terminate(self) -> None:

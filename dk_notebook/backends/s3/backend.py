@@ -15,6 +15,7 @@ from dk_notebook.backends.s3.session import S3Session
 from dk_notebook.errors import ConnectionFailed
 from dk_notebook.runtime.leases import PoolStatus
 from dk_notebook.runtime.operations import Operation
+from dk_notebook.runtime.tasks import ended
 
 
 class S3Backend(Backend):
@@ -42,12 +43,7 @@ class S3Backend(Backend):
         """Cancel the sessions that still run, and close all connections."""
         if self._store.closed:
             return
-        own = asyncio.current_task()
-        tasks = [task for task in self._sessions.values() if task is not None and task is not own]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=1)
+        await ended(self._sessions.values())
         await self._store.close()
 
     def terminate(self) -> None:

@@ -22,6 +22,7 @@ from dk_notebook.backends.postgres.errors import DRIVER, WAITING
 from dk_notebook.errors import ConnectionFailed, PoolTimeout
 from dk_notebook.runtime.leases import Leases, PoolStatus
 from dk_notebook.runtime.operations import Operation
+from dk_notebook.runtime.tasks import ended
 
 TRUSTED = 1.0
 """Seconds that an idle connection counts as alive; after that it is asked before it is lent."""
@@ -286,12 +287,7 @@ class Pool:
         self.closed = True
         if self._expiry is not None:
             self._expiry.cancel()
-        own = asyncio.current_task()
-        tasks = [task for task in self._lent.values() if task is not None and task is not own]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=1)
+        await ended(self._lent.values())
         idle, self._idle = self._idle, []
         for chore in self._chores:
             chore.cancel()
