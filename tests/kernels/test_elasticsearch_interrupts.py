@@ -12,7 +12,7 @@ import pytest
 from tests.backends.elasticsearch.conftest import endless
 from tests.backends.elasticsearch.reading import fill, open_contexts, searches
 from tests.kernels.driver import Kernel
-from tests.kernels.stops import WITHIN, ServerStopTests, gone_within, leases_in_use, stopped
+from tests.kernels.stops import WITHIN, ServerStopTests, at_rest, gone_within, stopped
 from tests.services.elasticsearch_address import ElasticsearchAddress
 from tests.services.http_proxy import HttpFaultProxy
 
@@ -139,4 +139,4 @@ def test_twenty_stops_are_back_at_once_and_gone_from_the_server(
         assert (outcome.error, outcome.stderr, seconds < WITHIN) == ("KeyboardInterrupt", "", True), (seconds, outcome)
         gone_within(busy, WITHIN)
     assert kernel.json("int(dk.read_query('ROW a = 42', 'es')['a'][0])") == 42
-    assert (leases_in_use(kernel), kernel.json("len(dk.running())")) == (0, 0)
+    assert at_rest(kernel)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.kernels.driver import Kernel
-from tests.kernels.stops import WITHIN, StopTests, leases_in_use, stopped
+from tests.kernels.stops import WITHIN, StopTests, at_rest, stopped
 
 pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
 
@@ -134,7 +134,7 @@ def test_fifty_stops_at_random_moments_leave_nothing_behind(kernel: Kernel) -> N
         outcome, _ = stopped(kernel, places[turn % len(places)], after=moments.uniform(0, 0.12))
         assert (outcome.error in ("KeyboardInterrupt", "CancelledError"), outcome.stderr) == (True, ""), outcome
     assert kernel.json("int(dk.read_query('select 42 as a')['a'][0])") == 42
-    assert (leases_in_use(kernel), kernel.json("len(dk.running())")) == (0, 0)
+    assert at_rest(kernel)
     # Workers are kept for the next call, so there may be a few more than before: not one a stop.
     assert kernel.json("threading.active_count()") <= threads + 8
     assert kernel.json("sum(not task.done() for task in asyncio.all_tasks())") <= kernel.json("3 + len(dk.status())")

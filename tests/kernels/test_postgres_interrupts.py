@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.kernels.driver import Kernel
-from tests.kernels.stops import WITHIN, ServerStopTests, gone_within, leases_in_use, stopped
+from tests.kernels.stops import WITHIN, ServerStopTests, at_rest, gone_within, stopped
 
 pytestmark = [pytest.mark.kernel, pytest.mark.postgres]
 
@@ -127,7 +127,7 @@ def test_fifty_stops_are_back_at_once_and_gone_from_the_server(
         assert (outcome.error, outcome.stderr, seconds < WITHIN) == ("KeyboardInterrupt", "", True), (seconds, outcome)
         gone_within(busy, WITHIN)
     assert kernel.json("int(dk.read_query('select 42 as a', 'pg')['a'][0])") == 42
-    assert (leases_in_use(kernel), kernel.json("len(dk.running())")) == (0, 0)
+    assert at_rest(kernel)
 
 
 def test_stop_ends_asyncio_run_in_a_thread_of_the_cell(kernel: Kernel, busy: Callable[[], int]) -> None:
