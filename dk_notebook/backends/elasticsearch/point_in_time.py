@@ -13,6 +13,8 @@ from dk_notebook.errors import DkError
 
 KEEP_ALIVE: Final = "3m"
 """For how long the server remembers it after each search."""
+LATE: Final = 60.0
+"""Seconds for which the answer of a server is waited for that is wanted no more."""
 
 
 class PointInTime:
@@ -33,12 +35,18 @@ class PointInTime:
         try:
             answer = await asyncio.shield(asking)
         except asyncio.CancelledError:
-            # Where it is being opened it must be closed; who answers late is left to forget it.
-            with suppress(TimeoutError, DkError, asyncio.CancelledError):
-                async with asyncio.timeout(FAREWELL):
-                    self._id = (await asking)["id"]
+            # Where it is being opened it must be closed, also by a server that answers when nobody waits any more.
+            closing = self._client.cluster.begin(self._closed_late(asking), name="close a point in time")
+            await asyncio.wait([closing], timeout=FAREWELL)
             raise
         self._id = answer["id"]
+
+    async def _closed_late(self, asking: asyncio.Future[Any]) -> None:
+        """Let the server forget what it is asked to hold. Who takes longer than `LATE` is left to forget it."""
+        with suppress(TimeoutError, DkError):
+            async with asyncio.timeout(LATE):
+                point = (await asking)["id"]
+                await self._client.raw("DELETE", "/_pit", body={"id": point}, allowed=range(400, 600))
 
     @property
     def part(self) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import re
 import socket
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -25,6 +25,7 @@ from dk_notebook.backends.elasticsearch.connections.node import WIRING, Node, Wi
 from dk_notebook.backends.elasticsearch.errors import is_late, refused, translated, was_not_sent
 from dk_notebook.errors import ConnectionFailed
 from dk_notebook.runtime.leases import Leases, PoolStatus
+from dk_notebook.runtime.tasks import ended
 
 KEPT_OPEN: Final = 15.0
 """Seconds between two looks at the connections that are kept open (``pool.connections``)."""
@@ -130,7 +131,7 @@ class Cluster:
         self._transport.serializers = _Bytes()
         self._attempts = max(len(nodes), 2)
         self._timer: asyncio.TimerHandle | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- opening ----------------------------------------------------------------------------------------------------
@@ -244,6 +245,13 @@ class Cluster:
         )
         return Answer(meta.status, meta.headers, received or b"")
 
+    def begin(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Something that goes on when nobody waits for it any more; `close` ends it."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
     # --- connections ------------------------------------------------------------------------------------------------
 
     @property
@@ -256,7 +264,7 @@ class Cluster:
         if self.closed or self._loop is None:
             return
         self._timer = self._loop.call_later(KEPT_OPEN, self._keep_open)
-        self._looking = self._loop.create_task(self._use_idle(), name="look at idle connections")
+        self.begin(self._use_idle(), name="look at idle connections")
 
     async def _use_idle(self) -> None:
         """Use ``pool.connections`` of each node at the same time, so that there are as many, and all of them alive."""
@@ -290,9 +298,7 @@ class Cluster:
         self.closed = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        await ended(self._background)
         await self.elasticsearch.close()
 
     def terminate(self) -> None:
