@@ -30,8 +30,8 @@ KEPT = 8
 PATIENCE = 5.0
 """Seconds that an interrupted function gets to end before it is left to itself."""
 
-FAREWELL = 0.2
-"""Seconds that the interpreter waits at its end for workers that are just letting go of what they used."""
+FAREWELL = 0.5
+"""Seconds that the interpreter waits at its end for workers that were interrupted, or let go of what they used."""
 
 _idle: deque[_Worker] = deque()
 _started: weakref.WeakSet[_Worker] = weakref.WeakSet()
@@ -56,8 +56,6 @@ def _submit(job: Callable[[], None]) -> None:
     try:
         worker = _idle.pop()
     except IndexError:
-        if not _started:
-            atexit.register(_settled)
         worker = _Worker()
         worker.start()
         _started.add(worker)
@@ -65,10 +63,11 @@ def _submit(job: Callable[[], None]) -> None:
 
 
 def _settled() -> None:
-    """Wait for the last jobs to be let go of.
+    """Wait for the last jobs to end and to be let go of.
 
     A result is handed over before its job has returned. A program that ends in between would freeze the thread with
-    what the job used, and drivers (nanobind's) then print what they call leaks.
+    what the job used, and drivers (nanobind's) then print what they call leaks. Where the thread is in one just then
+    (DuckDB), it would be ended in the middle of C++, which ends the process with "terminate called".
     """
     until = time.monotonic() + FAREWELL
     while any(worker.is_alive() and worker not in _idle for worker in list(_started)) and time.monotonic() < until:
@@ -175,6 +174,9 @@ class Pulled:
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
+
+# At import: what is registered first is called last, when the loop has ended what the workers did.
+atexit.register(_settled)
 
 if hasattr(os, "register_at_fork"):  # the parent's threads do not exist in a child
     os.register_at_fork(after_in_child=_idle.clear)
