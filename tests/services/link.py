@@ -167,9 +167,9 @@ class Link(Faulty):
 
     def forget(self) -> None:
         """Close both sides now, whatever is under way: the loop ends."""
-        self._way_to_client.abort()
+        _abort(self._way_to_client)
         if self._server is not None:
-            self._server.transport.abort()
+            _abort(self._server.transport)
 
     def end(self, how: Cut) -> None:
         if not self.is_open:
@@ -180,8 +180,14 @@ class Link(Faulty):
             place = self._way_to_client.get_extra_info("socket")
             with contextlib.suppress(OSError):
                 place.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._way_to_client.abort()
+            _abort(self._way_to_client)
         elif not self._client.is_closing():  # closed twice, a TLS transport of Python 3.11 fails at the next write
             self._client.close()
         if self._server is not None:
             self._server.close()
+
+
+def _abort(transport: asyncio.WriteTransport) -> None:
+    """Abort it; one that closed itself when its last bytes had gone fails at that (Python 3.11)."""
+    if transport.get_extra_info("socket").fileno() >= 0:
+        transport.abort()
