@@ -44,7 +44,7 @@ def test_a_wrong_password_fails_at_once_naming_everything_but_the_password(node:
         [],
         False,
     )
-    assert (time.monotonic() - start < 1, len(node.asked("GET /"))) == (True, 1)
+    assert (time.monotonic() - start < 5, len(node.asked("GET /"))) == (True, 1)
 
 
 def test_opensearch_gets_a_sentence() -> None:

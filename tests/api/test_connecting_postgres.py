@@ -52,7 +52,7 @@ def test_what_cannot_connect_fails_at_once_naming_everything_but_the_password(
     with pytest.raises(dk.ConnectionFailed) as raised:
         dk.connect(url)
     text, seconds = str(raised.value), time.monotonic() - start
-    assert seconds < 1.5
+    assert seconds < 5
     where = urlsplit(url)
     missing = [part for part in (where.hostname, str(where.port), where.username, where.path[1:]) if part not in text]
     assert (missing, told in text, parts["password"] in text) == ([], True, False)

@@ -74,7 +74,7 @@ def test_a_wrong_secret_fails_at_once_naming_everything_but_the_secret(s3_store:
         dk.connect(url, **{**s3_store.settings, "aws_secret_access_key": "swordfish"})
     text = str(raised.value)
     assert [part for part in (url, s3_store.endpoint, s3_store.access_key[-4:]) if part not in text] == []
-    assert ("swordfish" in text, time.monotonic() - started < 1) == (False, True)
+    assert ("swordfish" in text, time.monotonic() - started < 5) == (False, True)
 
 
 def test_the_environment_is_a_connection_of_the_backends_name(

@@ -10,9 +10,7 @@ from typing import ClassVar
 import pytest
 
 from tests.kernels.driver import Kernel, Outcome
-
-WITHIN = 1.0
-"""Seconds from the stop button to the end of the cell, and from there to the end of the work on the server."""
+from tests.promptness import LATEST
 
 
 def stopped(kernel: Kernel, code: str, *, after: float = 0.3) -> tuple[Outcome, float]:
@@ -28,11 +26,11 @@ def stopped(kernel: Kernel, code: str, *, after: float = 0.3) -> tuple[Outcome, 
 
 
 def at_rest(kernel: Kernel) -> bool:
-    """Whether within `WITHIN` no call runs and no lease of a pool is in use.
+    """Whether within `LATEST` no call runs and no lease of a pool is in use.
 
     Not at once: of several calls that are stopped together the first one ends the cell.
     """
-    until = time.monotonic() + WITHIN
+    until = time.monotonic() + LATEST
     while kernel.json("len(dk.running()) + int(dk.status()['in_use'].sum() + dk.status()['waiting'].sum())"):
         if time.monotonic() > until:
             return False
@@ -94,7 +92,7 @@ class StopTests:
 
     def test_a_stop_is_raised_at_once(self, stop: Stop, place: str) -> None:
         error = "KeyboardInterrupt" if place in self.cells else "CancelledError"
-        assert (stop.outcome.error, stop.seconds < WITHIN) == (error, True), stop
+        assert (stop.outcome.error, stop.seconds < LATEST) == (error, True), stop
 
     def test_a_stop_says_nothing_and_shows_few_lines(self, stop: Stop) -> None:
         assert "dk_notebook/" not in stop.outcome.traceback
@@ -107,5 +105,5 @@ class StopTests:
 class ServerStopTests(StopTests):
     """The places of a store with a server, which must hear of the stop. A subclass has the fixture ``busy``."""
 
-    def test_what_the_server_runs_is_gone_within_a_second_too(self, stop: Stop) -> None:
-        assert stop.gone < WITHIN
+    def test_what_the_server_runs_is_gone_too(self, stop: Stop) -> None:
+        assert stop.gone < LATEST

@@ -93,7 +93,7 @@ def test_a_time_out_spans_the_steps_of_a_generator() -> None:
     start = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"0\.3 s: slow"):
         list(iterate(slow()))
-    assert 0.2 < time.monotonic() - start < 1.5
+    assert 0.2 < time.monotonic() - start < 5
 
 
 def test_a_call_is_cancelled_from_another_thread() -> None:

@@ -162,7 +162,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_cancel() -> None:
     try:
         with pytest.warns(RuntimeWarning, match="cut off"), pytest.raises(KeyboardInterrupt):
             run(deaf())
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 5
     finally:
         over.set()
         until_no_task_is_left()

@@ -124,11 +124,11 @@ async def test_who_may_not_ask_for_the_version_may_still_connect(scripted: Scrip
 
 
 async def test_a_node_that_does_not_answer_is_left_after_the_connect_time_out(scripted: ScriptedElasticsearch) -> None:
-    scripted.always("GET /", Answer(after=3))
+    scripted.always("GET /", Answer(after=20))
     started = time.monotonic()
     error = await refusal(settings(scripted.url, connect_timeout=0.2))
     assert "no answer within 0.2 s" in error.message
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 async def test_a_connection_that_ends_without_an_answer_hints_at_tls(scripted: ScriptedElasticsearch) -> None:
@@ -289,7 +289,7 @@ async def test_nodes_share_the_work(scripted: ScriptedElasticsearch) -> None:
 async def test_as_many_connections_are_kept_open_as_the_settings_say(scripted: ScriptedElasticsearch) -> None:
     scripted.always("HEAD /", Answer())
     async with Opened(scripted.url, pool={"connections": 3, "maxsize": 5}) as cluster:
-        await cluster._looking
+        await asyncio.gather(*cluster._background)
         assert cluster.status().idle == 3
 
 
@@ -308,7 +308,7 @@ async def test_a_request_after_the_end_is_refused_in_words(scripted: ScriptedEla
 
 
 async def test_a_cut_from_another_thread_ends_what_waits(scripted: ScriptedElasticsearch) -> None:
-    scripted.always("GET /things/_mapping", Answer(after=5))
+    scripted.always("GET /things/_mapping", Answer(after=20))
     async with Opened(scripted.url) as cluster:
         waiting = asyncio.create_task(asked(cluster))
         await asyncio.sleep(0.1)
@@ -318,7 +318,7 @@ async def test_a_cut_from_another_thread_ends_what_waits(scripted: ScriptedElast
         with pytest.raises(ConnectionFailed):
             await waiting
         thread.join()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5
         assert cluster.status().size == 0
 
 

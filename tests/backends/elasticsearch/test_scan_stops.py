@@ -19,6 +19,7 @@ from dk_notebook.errors import ConnectionFailed, DeadlineExceeded, DkError, Quer
 from dk_notebook.runtime.operations import Operation
 from tests.backends.elasticsearch.conftest import settings
 from tests.backends.elasticsearch.reading import fill, open_contexts, searches
+from tests.promptness import prompt
 from tests.services.elasticsearch_address import ElasticsearchAddress
 from tests.services.elasticsearch_node import ElasticsearchNode
 from tests.services.http_proxy import HttpFaultProxy
@@ -70,15 +71,15 @@ async def test_a_stop_at_any_moment_leaves_nothing_on_the_server(
     before = open_contexts(elasticsearch_node)
     moments = random.Random(7)  # the same ones each time
     queries = [TableQuery(table=index), Native(text={"index": index, "sort": [{"t": "desc"}]})]
-    slowest = 0.0
+    seconds = []
     for number in range(30):
         task = asyncio.create_task(read(backend, queries[number % 2]))
         await asyncio.sleep(moments.uniform(0, 0.3))
         started = time.monotonic()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        slowest = max(slowest, time.monotonic() - started)
-    assert slowest < 1
+        seconds.append(time.monotonic() - started)
+    assert prompt(seconds), seconds
     assert await nothing_left(elasticsearch_node, before)
     assert backend.status().in_use == 0
     assert await read(backend, TableQuery(table=index)) == COUNT

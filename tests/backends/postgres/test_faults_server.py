@@ -139,7 +139,7 @@ async def test_who_waits_too_long_is_told_on_time_and_takes_nothing_along(postgr
             begun = time.monotonic()
             outcomes = await asyncio.gather(*(read(place, "select 1") for _ in range(5)), return_exceptions=True)
             seconds = time.monotonic() - begun
-        assert ({type(each) for each in outcomes}, 0.35 < seconds < 0.9) == ({PoolTimeout}, True)
+        assert ({type(each) for each in outcomes}, 0.35 < seconds < 1.8) == ({PoolTimeout}, True)
         assert await is_whole(place)
 
 

@@ -175,7 +175,7 @@ async def test_a_cancelled_statement_ends_on_the_server_and_keeps_its_connection
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
         assert await admin.fetchval(f"{OURS} AND state = 'active'") == 0
         assert (pool.status().size, pool.status().broken) == (1, 0)
 

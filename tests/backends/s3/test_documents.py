@@ -225,7 +225,7 @@ async def test_a_batch_that_was_stopped_ends_at_once_and_can_be_repeated(db: Asy
     batch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await batch
-    assert time.monotonic() - stopped < 1
+    assert time.monotonic() - stopped < 5
     assert 0 < len(await db.all()) < 600  # each of them whole
     assert await db.create_batch(records) == ids(records)
     assert await db.count() == 600
