@@ -141,7 +141,12 @@ async def deaf():
         try: await asyncio.sleep(60)
         except asyncio.CancelledError: pass
 async def blocked(): time.sleep(60)
-threading.Thread(target=lambda: run({work}), daemon=True).start(); time.sleep(0.2)
+begun = threading.Event()
+async def work():
+    begun.set()
+    await {work}
+threading.Thread(target=lambda: run(work()), daemon=True).start()
+begun.wait(); time.sleep(0.1)
 print(time.monotonic())
 """
     returned, began, errors = python(code)

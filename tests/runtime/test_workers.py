@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from dk_notebook.frames.stream import ArrowStream
+from dk_notebook.runtime import workers
 from dk_notebook.runtime.workers import Pulled, in_worker
 
 pytestmark = pytest.mark.unit
@@ -27,7 +28,10 @@ async def test_an_error_comes_back() -> None:
 
 async def test_threads_are_used_again() -> None:
     first = await in_worker(threading.get_ident)
-    await asyncio.sleep(0.01)
+    for _ in range(1_000):  # its turn to say that it is idle comes after it gave the result
+        if [worker.ident for worker in workers._idle][-1:] == [first]:
+            break
+        await asyncio.sleep(0.01)
     assert await in_worker(threading.get_ident) == first
 
 
