@@ -210,7 +210,9 @@ async def test_a_server_that_shuts_down_says_so_within_the_time(own_postgres_ser
     """A smart shutdown: who is there may stay, nobody else may come."""
     async with opened(own_postgres_server.url, pool={"timeout": 0.5}) as place, place.session():
         os.kill(own_postgres_server.process_id, signal.SIGTERM)
-        await asyncio.sleep(0.3)
+        with pytest.raises(asyncpg.CannotConnectNowError):
+            while True:
+                await (await asyncpg.connect(own_postgres_server.url)).close()
         error, seconds = await failed(read(place, "select 1"))
     assert ("the database system is shutting down" in error.message, seconds < 0.5 + LATE) == (True, True), error
 

@@ -69,17 +69,20 @@ class TestTables(ReadTests, WriteTests, StopTests, BrowseTests):
         narrow = replace(config, pool=replace(config.pool, max_size=1, timeout=0.2))
         async with self.place(narrow) as place, place.session() as session:
             assert isinstance(session, S3Session)
-            slow = asyncio.create_task(session._requests.made(lambda: asyncio.sleep(1), bucket=""))
+            slow = asyncio.create_task(session._requests.made(lambda: asyncio.sleep(30), bucket=""))
             await asyncio.sleep(0.05)
             with pytest.raises(PoolTimeout, match="a test"):
                 await session.objects.get("a")
-            await slow
+            slow.cancel()
+            await asyncio.wait([slow])
 
     async def test_status_counts_what_is_in_use(self, config: S3Config) -> None:
         async with self.place(config) as place, place.session() as session:
             assert isinstance(session, S3Session)
-            running = asyncio.create_task(session._requests.made(lambda: asyncio.sleep(0.2), bucket=""))
+            answered = asyncio.Event()
+            running = asyncio.create_task(session._requests.made(answered.wait, bucket=""))
             await asyncio.sleep(0.05)
             assert (place.backend.status().in_use, place.backend.status().max_size) == (1, config.pool.max_size)
+            answered.set()
             await running
             assert place.backend.status().in_use == 0
