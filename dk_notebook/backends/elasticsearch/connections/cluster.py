@@ -6,11 +6,9 @@ import asyncio
 import copy
 import random
 import re
-import socket
 import uuid
 import warnings
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -279,7 +277,7 @@ class Cluster:
     def status(self) -> PoolStatus:
         """The figures. A session holds a lease from its beginning on, and more while it asks several things at once."""
         in_use = self.leases.in_use
-        idle = max(sum(each.fileno() >= 0 for each in list(self._wiring.sockets)) - in_use, 0)
+        idle = max(self._wiring.open - in_use, 0)
         return PoolStatus(
             size=in_use + idle,
             max_size=self.leases.max_size,
@@ -304,17 +302,14 @@ class Cluster:
     def terminate(self) -> None:
         """Cut every connection, from any thread; never waits, never raises."""
         self.closed = True
-        for each in list(self._wiring.sockets):
-            with suppress(OSError):  # gone already
-                each.shutdown(socket.SHUT_RDWR)
+        self._wiring.cut()
         if self._loop is None:
             return
         try:
             self._loop.call_soon_threadsafe(self._forget)
         except RuntimeError:  # the loop is closed
             self._forget()
-            for each in list(self._wiring.sockets):
-                each.close()
+            self._wiring.close()
 
     def _forget(self) -> None:
         if self._timer is not None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
-import socket
 import ssl
-import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import aiohttp
 from elastic_transport import (
@@ -25,24 +23,18 @@ from elastic_transport import (
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from yarl import URL
 
+from dk_notebook.backends.http_connections import HttpConnections, forget
 from dk_notebook.runtime.workers import in_worker
 
 WIRING: Final = "_dk_wiring"
 """Where a NodeConfig has the `Wiring`."""
-
-IDLE: Final = 45.0
-"""Seconds after which an idle connection is closed: before the balancers on the way do it, unseen (60 s and more)."""
-KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-"""Seconds of silence before a probe, between probes, and probes before the peer counts as gone."""
-BUFFER: Final = 1 << 20
-"""Bytes that are read ahead of whoever takes them."""
 WORTH_ZIPPING: Final = 1 << 10
 WORTH_A_WORKER: Final = 1 << 16
 """Bytes of a body from which on it is compressed at all, and in a worker."""
 
 
-@dataclass
-class Wiring:
+@dataclass(kw_only=True)
+class Wiring(HttpConnections):
     """What the nodes of one cluster share."""
 
     connect_timeout: float
@@ -50,10 +42,6 @@ class Wiring:
     """To a node, at most."""
     tls: Mapping[tuple[str, int], ssl.SSLContext | None]
     """By host and port of the node."""
-    sockets: weakref.WeakSet[socket.socket] = field(default_factory=weakref.WeakSet)
-    opened: int = 0
-    reused: int = 0
-    broken: int = 0
 
 
 class Node(BaseAsyncNode):
@@ -134,54 +122,22 @@ class Node(BaseAsyncNode):
         """Leave the connections, whose sockets are closed, to nobody: the loop is gone."""
         self._closed = True
         session, self._session = self._session, None
-        if session is None:
-            return
-        connector = session.connector
-        session.detach()
-        if connector is not None:
-            # Without a loop it only forgets them, and says nothing when it is freed.
-            connector._close()
+        if session is not None:
+            forget(session)
 
     def _opened(self) -> aiohttp.ClientSession:
         """A session, made on the loop that asks first."""
-        tracing = aiohttp.TraceConfig()
-        tracing.on_connection_create_end.append(self._count_opened)
-        tracing.on_connection_reuseconn.append(self._count_reused)
-        self._session = aiohttp.ClientSession(
+        self._session = self._wiring.session(
+            {
+                "limit": 0,
+                "limit_per_host": self._wiring.connections,
+                "ssl": self._wiring.tls.get((self.host, self.port)) or True,
+            },
             headers=dict(self.headers),
             skip_auto_headers=("accept", "accept-encoding", "user-agent"),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=BUFFER,
-            trace_configs=[tracing],
             trust_env=False,
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                limit_per_host=self._wiring.connections,
-                keepalive_timeout=IDLE,
-                ssl=self._wiring.tls.get((self.host, self.port)) or True,
-                socket_factory=self._socket,
-            ),
         )
-        # Or it sends a PUT or a DELETE again whose connection was lost, though the first may have been done.
-        self._session._retry_connection = False
         return self._session
-
-    def _socket(self, address: Any) -> socket.socket:
-        """A socket that notices a peer that is gone, and that can be shut down from any thread."""
-        family, kind, protocol, _, _ = address
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in KEEPALIVE.items():
-            if hasattr(socket, name):  # not every system has each of them
-                made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        self._wiring.sockets.add(made)
-        return made
-
-    async def _count_opened(self, *_: object) -> None:
-        self._wiring.opened += 1
-
-    async def _count_reused(self, *_: object) -> None:
-        self._wiring.reused += 1
 
 
 class Received(NamedTuple):

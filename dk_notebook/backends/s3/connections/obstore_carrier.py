@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import obstore
 from obstore.store import S3Store
 
+from dk_notebook.backends.http_connections import IDLE
 from dk_notebook.backends.s3.config import S3Config
 from dk_notebook.backends.s3.connections.credentials import Credentials
 from dk_notebook.backends.s3.connections.figures import Connections, End
-from dk_notebook.backends.s3.connections.http import IDLE
 from dk_notebook.backends.s3.errors import OBSTORE, Unreached, of_obstore, was_answered
 from dk_notebook.backends.s3.objects import Buffer, Entry, Fetched
 from dk_notebook.errors import ConfigError, DkError

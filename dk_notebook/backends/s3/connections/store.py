@@ -80,7 +80,7 @@ class Store:
             frozen, _ = await credentials.now()
             self._who = f", access key …{frozen.access_key[-4:]}"
         context = await in_worker(lambda: tls.context(verify=config.verifies, authorities=config.ca_certs))
-        wiring = self._wiring = Wiring(context, config.pool.max_size)
+        wiring = self._wiring = Wiring(tls=context, connections=config.pool.max_size)
         region = config.region or REGION
         client = await self._client(session, wiring, region)
         self.general = Aioboto3Carrier(client, wiring, config.location)
