@@ -13,7 +13,8 @@ import pyarrow as pa
 from dk_notebook.backends.elasticsearch.conditions.dsl import column_of
 from dk_notebook.backends.elasticsearch.fields import Fields
 from dk_notebook.frames.types import is_document
-from dk_notebook.records.filters import And, Compare, Condition, Not, Or, Sort, matches, sort_key
+from dk_notebook.records.condition_fields import with_fields
+from dk_notebook.records.filters import Condition, Sort, matches, sort_key
 from dk_notebook.records.filters import Field as Named
 
 
@@ -29,7 +30,7 @@ class Rows:
 
         The columns that are looked at are the condition's own.
         """
-        literal = self._literal(condition)
+        literal = with_fields(condition, self._literal_field)
         kept = [matches(literal, row) for row in self._documents(batch)]
         return batch if all(kept) else batch.filter(pa.array(kept, pa.bool_()))
 
@@ -65,19 +66,7 @@ class Rows:
         values: list[Any] = column.to_pylist()
         return values
 
-    def _literal(self, condition: Condition) -> Condition:
-        """The condition on rows: a column's dots are its name's."""
-        match condition:
-            case And(parts):
-                return And(tuple(map(self._literal, parts)))
-            case Or(parts):
-                return Or(tuple(map(self._literal, parts)))
-            case Not(part):
-                return Not(self._literal(part))
-            case Compare():
-                return Compare(self._literal_field(condition.field), condition.op, condition.value)
-        raise TypeError(f"no condition: {type(condition).__name__}")
-
     def _literal_field(self, named: Named) -> Named:
+        """The field of rows: a column's dots are its name's."""
         inside = column_of(self._fields, named).name != named.name
         return named if inside else Named(named.name, literal=True)

@@ -6,7 +6,7 @@ whether it finds no other. Where it is not sure the rows are decided here (`deci
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from dk_notebook.backends.elasticsearch.conditions.clauses import (
@@ -26,6 +26,7 @@ from dk_notebook.backends.elasticsearch.conditions.text_clauses import is_text
 from dk_notebook.backends.elasticsearch.fields import Field, Fields
 from dk_notebook.backends.elasticsearch.types import type_of
 from dk_notebook.records import kinds
+from dk_notebook.records.condition_fields import named_in
 from dk_notebook.records.filters import OPERATORS, And, Compare, Condition, Not, Or, Sort
 from dk_notebook.records.filters import Field as Named
 
@@ -195,18 +196,6 @@ def column_of(fields: Fields, named: Named) -> Field:
 
 def _readable(fields: Fields, name: str) -> Field:
     return fields.named([name])[0]
-
-
-def named_in(condition: Condition | None) -> Iterator[Named]:
-    """The fields of a condition."""
-    match condition:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from named_in(part)
-        case Not(part):
-            yield from named_in(part)
-        case Compare():
-            yield condition.field
 
 
 def exact_text(found: Field) -> Field | None:

@@ -12,7 +12,7 @@ from dk_notebook.backends.base import Native, TableQuery
 from dk_notebook.backends.elasticsearch import names
 from dk_notebook.backends.elasticsearch.conditions.clauses import ALL, Clause, either
 from dk_notebook.backends.elasticsearch.conditions.decide import Rows
-from dk_notebook.backends.elasticsearch.conditions.dsl import Conditions, column_of, doubts, named_in
+from dk_notebook.backends.elasticsearch.conditions.dsl import Conditions, column_of, doubts
 from dk_notebook.backends.elasticsearch.connections.client import Client
 from dk_notebook.backends.elasticsearch.fields import Field, Fields, mapped
 from dk_notebook.backends.elasticsearch.reading.costs import Costs
@@ -22,6 +22,7 @@ from dk_notebook.backends.elasticsearch.reading.search_body import SearchBody, c
 from dk_notebook.backends.elasticsearch.types import METADATA, type_of
 from dk_notebook.errors import ConfigError
 from dk_notebook.frames.stream import ArrowStream
+from dk_notebook.records.condition_fields import named_in
 from dk_notebook.records.filters import Condition, Sort
 from dk_notebook.records.filters import Field as Named
 from dk_notebook.runtime.workers import in_worker

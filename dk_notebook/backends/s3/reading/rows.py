@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dk_notebook.frames.types import kind
-from dk_notebook.records.filters import And, Compare, Condition, Field, Not, Or, Sort, matches, sort_key
+from dk_notebook.records.condition_fields import with_fields
+from dk_notebook.records.filters import Condition, Field, Sort, matches, sort_key
 
 _SORTED_BY_ARROW = frozenset({"integer", "float", "text", "boolean", "date", "timestamp", "time", "decimal"})
 
 
 def matching(batch: pa.RecordBatch, condition: Condition) -> pa.RecordBatch:
     """The rows that match."""
-    literal = _literal(condition, batch.schema)
+    literal = with_fields(condition, lambda field: _literal_field(field, batch.schema))
     kept = [matches(literal, row) for row in documents(batch)]
     return batch if all(kept) else batch.filter(pa.array(kept, pa.bool_()))
 
@@ -66,19 +67,6 @@ def _values(column: pa.Array, field: pa.Field) -> list[Any]:
     return values
 
 
-def _literal(condition: Condition, schema: pa.Schema) -> Condition:
-    """The condition on rows: the dots of a column are its name's."""
-    match condition:
-        case And(parts):
-            return And(tuple(_literal(part, schema) for part in parts))
-        case Or(parts):
-            return Or(tuple(_literal(part, schema) for part in parts))
-        case Not(part):
-            return Not(_literal(part, schema))
-        case Compare():
-            return Compare(_literal_field(condition.field, schema), condition.op, condition.value)
-    raise TypeError(f"no condition: {type(condition).__name__}")
-
-
 def _literal_field(field: Field, schema: pa.Schema) -> Field:
+    """The field of rows: the dots of a column are its name's."""
     return Field(field.name, literal=True) if schema.get_field_index(field.name) >= 0 else field

@@ -17,7 +17,8 @@ from dk_notebook.backends.s3.reading.dataset import Dataset, Opener, Part, Span
 from dk_notebook.backends.s3.reading.rows import matching, ordered
 from dk_notebook.errors import ConfigError, Conflict, NotFound, QueryError, did_you_mean
 from dk_notebook.frames.stream import ArrowStream
-from dk_notebook.records.filters import And, Compare, Condition, Field, Not, Or, Sort
+from dk_notebook.records.condition_fields import named_in
+from dk_notebook.records.filters import Condition, Field, Sort
 from dk_notebook.runtime.operations import Operation
 from dk_notebook.runtime.workers import in_worker
 
@@ -86,7 +87,7 @@ def planned(schema: pa.Schema, query: TableQuery) -> Plan:
     if asked.columns is not None and not asked.columns:
         raise ConfigError("no columns are selected")
     chosen = schema.names if asked.columns is None else [_column(schema, each) for each in asked.columns]
-    named = [_column(schema, each) for each in _fields(asked.condition)]
+    named = [_column(schema, each) for each in named_in(asked.condition)]
     sorted_by = [_column(schema, each.field) for each in asked.order]
     found = expressed(asked.condition, schema)
     needed = [*chosen, *([] if found.sure else named), *sorted_by]
@@ -111,17 +112,6 @@ def _column(schema: pa.Schema, field: Field) -> str:
         f"there is no column {field.name!r}",
         hint=did_you_mean(field.name, schema.names) or f"there are {', '.join(schema.names)}",
     )
-
-
-def _fields(condition: Condition | None) -> Iterable[Field]:
-    match condition:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _fields(part)
-        case Not(part):
-            yield from _fields(part)
-        case Compare():
-            yield condition.field
 
 
 # --- the rows ---------------------------------------------------------------------------------------------------------
