@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 import dk_notebook as dk
+from tests.under_way import wait_for_rows
 
 pytestmark = pytest.mark.duckdb
 
@@ -297,8 +298,7 @@ def test_a_cancelled_write_leaves_nothing(shop: dk.Connection) -> None:
             yield pd.DataFrame({"n": range(1000)})
 
     def stop() -> None:
-        while dk.running()["rows"].sum() < 5000:
-            time.sleep(0.01)
+        wait_for_rows(5000)
         dk.cancel()
 
     threading.Thread(target=stop).start()

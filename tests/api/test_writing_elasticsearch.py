@@ -18,6 +18,7 @@ import pytest
 
 import dk_notebook as dk
 from tests.services.elasticsearch_address import ElasticsearchAddress
+from tests.under_way import wait_for_rows
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -756,8 +757,7 @@ def test_a_cancelled_write_leaves_no_new_index_and_ends_soon(store: Store, mode:
 
     def stop() -> None:
         nonlocal asked
-        while dk.running()["rows"].sum() < 10_000:
-            time.sleep(0.01)
+        wait_for_rows(10_000)
         asked = time.monotonic()
         dk.cancel()
 

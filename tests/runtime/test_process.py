@@ -11,10 +11,8 @@ import pytest
 pytestmark = pytest.mark.unit
 
 
-def python(code: str) -> tuple[subprocess.CompletedProcess[str], float]:
-    start = time.monotonic()
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
-    return done, time.monotonic() - start
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
 
 
 BUSY = """
@@ -26,13 +24,14 @@ def work():
     except BaseException: pass
 threading.Thread(target=work, daemon=True).start()
 time.sleep(0.3)
+print(time.monotonic())
 """
 
 
 def test_exit_with_a_running_call_is_quick_quiet_and_clean() -> None:
-    done, seconds = python(BUSY)
+    done = python(BUSY)
     assert (done.returncode, done.stderr) == (0, "")
-    assert seconds < 8
+    assert time.monotonic() - float(done.stdout) < 5
 
 
 FORK = """
@@ -51,7 +50,7 @@ assert thread.run(answer()) == os.getpid()
 
 
 def test_a_forked_child_starts_afresh_and_the_parent_goes_on() -> None:
-    done, _ = python(FORK)
+    done = python(FORK)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -76,10 +75,10 @@ assert time.monotonic() - start < 2, time.monotonic() - start
 
 
 def test_a_loop_on_the_main_thread_is_woken_for_a_late_interrupt() -> None:
-    done, _ = python(LATE)
+    done = python(LATE)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_importing_starts_no_thread() -> None:
-    done, _ = python("import threading, dk_notebook.runtime.thread; assert threading.active_count() == 1")
+    done = python("import threading, dk_notebook.runtime.thread; assert threading.active_count() == 1")
     assert (done.returncode, done.stderr) == (0, "")

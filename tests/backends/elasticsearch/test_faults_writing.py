@@ -13,6 +13,7 @@ import pytest
 import dk_notebook as dk
 from dk_notebook.backends.elasticsearch.writing import patience
 from tests.services.elasticsearch_node import ElasticsearchNode
+from tests.under_way import wait_for_rows
 
 pytestmark = [pytest.mark.elasticsearch, pytest.mark.timeout(400)]
 
@@ -45,8 +46,7 @@ def meanwhile(do: Callable[[], Any], *, rows: int = 5 * CHUNK) -> threading.Thre
     """Does it when so many rows are in."""
 
     def wait_and_do() -> None:
-        while dk.running()["rows"].sum() < rows:
-            time.sleep(0.01)
+        wait_for_rows(rows)
         do()
 
     thread = threading.Thread(target=wait_and_do)
