@@ -324,7 +324,8 @@ def of_botocore(error: Exception, what: str, *, place: str, location: str) -> Dk
         sent = not (issubclass(kind, Unreached) or isinstance(cause, aiohttp.ClientConnectorError))
         return _on_the_way(_reason_of(cause), location, what, late=late, sent=sent, hint=_hint(cause))
     if issubclass(kind, ConnectionFailed):
-        return kind(f"{location}: the credentials could not be had: {error}", hint=_WHO)
+        ended = isinstance(error, boto.SSOError | boto.TokenRetrievalError)
+        return kind(f"{location}: the credentials could not be had: {error}", hint=_LOG_IN if ended else _WHO)
     if issubclass(kind, ConfigError):
         return kind(f"{location}: {error}")
     return QueryError(f"{place}: cannot {what}: {error}")

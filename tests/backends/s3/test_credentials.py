@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import botocore.tokens
 import pytest
 
 from dk_notebook.backends.s3.config import S3Config
@@ -171,17 +173,21 @@ async def test_a_program_that_fails_later_is_told_as_well(
 
 class _Answers(BaseHTTPRequestHandler):
     body: bytes
+    bodies: dict[str, bytes]
     asked: list[str]
+    headers_asked: list[Mapping[str, str]]
 
     def do(self) -> None:
         self.asked.append(self.path)
+        self.headers_asked.append(self.headers)
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.bodies.get(self.path, self.body)
         self.send_response(200)
-        self.send_header("Content-Length", str(len(self.body)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(self.body)
+        self.wfile.write(body)
 
-    do_GET = do_POST = do  # noqa: N815 (the standard library's names)
+    do_GET = do_POST = do_PUT = do  # noqa: N815 (the standard library's names)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -189,8 +195,8 @@ class _Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def answers() -> Iterator[Any]:
-    """A server that answers all requests alike, as it is told."""
-    handler = type("Answers", (_Answers,), {"body": b"", "asked": []})
+    """A server that answers as it is told: each path as ``bodies`` say, all others alike."""
+    handler = type("Answers", (_Answers,), {"body": b"", "bodies": {}, "asked": [], "headers_asked": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
@@ -245,3 +251,78 @@ async def test_a_role_that_is_assumed(
     async with opened(config_by(s3_store, s3_bucket, profile="work")):
         assert answers.asked == ["/"]
     assert ("<SecretAccessKey>" in caplog.text, s3_store.secret in caplog.text) == (True, False)
+
+
+ROLE = "/latest/meta-data/iam/security-credentials/"
+"""Where a machine of AWS's has the role that it runs in."""
+
+
+async def test_the_role_of_the_machine(
+    s3_store: S3Address, s3_bucket: str, answers: Any, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    said = {"AccessKeyId": s3_store.access_key, "SecretAccessKey": s3_store.secret, "Token": "", "Expiration": until}
+    answers.bodies = {"/latest/api/token": b"a token", ROLE: b"reader", f"{ROLE}reader": json.dumps(said).encode()}
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", answers.url)
+    assert await used(config_by(s3_store, s3_bucket, transport=transport)) == b"abc"
+    assert set(answers.asked) == answers.bodies.keys()
+    assert answers.headers_asked[-1]["x-aws-ec2-metadata-token"] == "a token"
+
+
+SSO = """
+[profile work]
+region = us-east-1
+sso_session = mine
+sso_account_id = 123456789012
+sso_role_name = reader
+[sso-session mine]
+sso_region = us-east-1
+sso_start_url = https://mine.example/start
+"""
+
+
+@pytest.fixture
+def signed_in(aws_config: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """What ``aws sso login`` leaves behind, good for so long."""
+    monkeypatch.setattr(botocore.tokens.SSOTokenProvider, "_SSO_TOKEN_CACHE_DIR", str(tmp_path))
+    aws_config(SSO)
+
+    def left(good_for: timedelta) -> None:
+        until = (datetime.now(UTC) + good_for).strftime("%Y-%m-%dT%H:%M:%SZ")
+        token = {"startUrl": "https://mine.example/start", "region": "us-east-1", "accessToken": "abcdef"}
+        name = hashlib.sha1(b"mine", usedforsecurity=False).hexdigest()
+        (tmp_path / f"{name}.json").write_text(json.dumps({**token, "expiresAt": until}))
+
+    return left
+
+
+async def test_who_signed_in_in_the_browser(
+    s3_store: S3Address,
+    s3_bucket: str,
+    answers: Any,
+    signed_in: Callable[[timedelta], None],
+    transport: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    signed_in(timedelta(hours=1))
+    until = int((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+    said = {"accessKeyId": s3_store.access_key, "secretAccessKey": s3_store.secret, "sessionToken": ""}
+    answers.body = json.dumps({"roleCredentials": {**said, "expiration": until}}).encode()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", answers.url)
+    caplog.set_level(logging.DEBUG)
+    assert await used(config_by(s3_store, s3_bucket, profile="work", transport=transport)) == b"abc"
+    assert {path.partition("?")[0] for path in answers.asked} == {"/federation/credentials"}
+    assert [secret for secret in (s3_store.secret, "abcdef") if secret in caplog.text] == []
+
+
+async def test_who_is_signed_in_no_longer_is_told_to_do_it_again(
+    s3_store: S3Address, s3_bucket: str, signed_in: Callable[[timedelta], None]
+) -> None:
+    signed_in(timedelta(hours=-1))
+    with pytest.raises(ConnectionFailed) as raised:
+        async with opened(config_by(s3_store, s3_bucket, profile="work")):
+            pass
+    assert "the credentials could not be had" in raised.value.message
+    assert "`aws sso login`" in (raised.value.hint or "")

@@ -12,7 +12,7 @@ LOGGERS: Final = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "bot
 """Those that say what was signed, sent and answered."""
 
 _SECRET: Final = re.compile(
-    r"(x-amz-security-token['\"]?\s*[:=]\s*b?['\"]?"
+    r"(x-amz-(?:security-token|sso_bearer_token)['\"]?\s*[:=]\s*b?['\"]?"
     r"|<(?:SecretAccessKey|SessionToken)>"
     r"|\"(?:SecretAccessKey|SessionToken|Token|secretAccessKey|sessionToken|accessToken)\"\s*:\s*\")"
     r"[^\s'\"<>,}]+",
@@ -27,6 +27,8 @@ def hidden(text: str) -> str:
     'x-amz-date:2026\nx-amz-security-token:***\n'
     >>> hidden("headers={'X-Amz-Security-Token': b'hunter2', 'Host': 'a'}")
     "headers={'X-Amz-Security-Token': b'***', 'Host': 'a'}"
+    >>> hidden("headers={'x-amz-sso_bearer_token': b'hunter2'}")
+    "headers={'x-amz-sso_bearer_token': b'***'}"
     """
     return _SECRET.sub(rf"\g<1>{HIDDEN}", text)
 
