@@ -1,4 +1,4 @@
-"""Queries of Elasticsearch as users type them: ES|QL and Query DSL with aggregations, as frames of all forms."""
+"""Queries of Elasticsearch as users type them: ES|QL and Query DSL, hits and aggregations, as frames of all forms."""
 
 from __future__ import annotations
 
@@ -86,6 +86,15 @@ async def test_esql_is_awaited_in_the_callers_loop(elasticsearch_node: Elasticse
     with dk.connect(elasticsearch_node.url, name="awaited") as connection:
         assert (await connection.aread_query("ROW a = 1"))["a"].tolist() == [1]
         await connection.aclose()
+
+
+# --- hits -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_field_that_no_index_has_is_told_at_the_callers_line(es: dk.Connection, flights: str) -> None:
+    with pytest.warns(UserWarning, match="no field 'carier'.*did you mean 'carrier'") as told:
+        assert es.read_query({"index": flights, "query": {"term": {"carier": "AA"}}}).empty
+    assert [each.filename for each in told] == [__file__]
 
 
 # --- aggregations -----------------------------------------------------------------------------------------------------

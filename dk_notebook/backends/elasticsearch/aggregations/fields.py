@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from dk_notebook.backends.elasticsearch import names
 from dk_notebook.backends.elasticsearch.aggregations.kinds import Form
 from dk_notebook.backends.elasticsearch.aggregations.tree import below_of, kind_of
 from dk_notebook.backends.elasticsearch.connections.client import Client
-from dk_notebook.errors import ConfigError, DkError, QueryError, did_you_mean
-from dk_notebook.frames.notices import warn
+from dk_notebook.backends.elasticsearch.unmapped import declared, warn_of_unmapped
+from dk_notebook.errors import ConfigError, DkError, QueryError
 
 _FORMS: Final[dict[str, Form]] = {
     **dict.fromkeys(("byte", "short", "integer", "long", "token_count"), "integer"),
@@ -54,7 +53,7 @@ async def forms_of(client: Client, index: str | None, body: Mapping[str, Any]) -
 
     NotFound: an index is not there. Of a field that no index has a warning: the server would find nothing in silence.
     """
-    wanted = list(dict.fromkeys(_fields(body)))
+    wanted = aggregated(body)
     if not wanted:
         return FieldForms({})
     if index is None:
@@ -62,15 +61,9 @@ async def forms_of(client: Client, index: str | None, body: Mapping[str, Any]) -
             "aggregations over a point in time have no types: nothing tells its mappings",
             hint='name the index instead of the pit: {"index": "flights", ...}',
         )
-    types = await _types(client, index, wanted, body.get("runtime_mappings"))
+    types = await declared(client, index, wanted, body.get("runtime_mappings"))
     unknown = [field for field in wanted if field not in types and "*" not in field]
-    if unknown:
-        known = await _types(client, index, ["*"], body.get("runtime_mappings"))
-        for field in unknown:
-            if any("flattened" in types for name, types in known.items() if field.startswith(f"{name}.")):
-                continue  # what is below a flattened field is in no mapping
-            hint = did_you_mean(field, [name for name in known if not name.startswith("_")])
-            warn(f"no field {field!r} in {index!r}: nothing is found in it{f'; {hint}' if hint else ''}")
+    await warn_of_unmapped(client, index, unknown, body.get("runtime_mappings"))
     return FieldForms(types)
 
 
@@ -80,27 +73,23 @@ async def suggest_keyword(client: Client, index: str | None, error: QueryError) 
     if text is None or index is None or error.hint:
         return
     try:
-        beside = await _types(client, index, [f"{text[1]}.*"], None)
+        beside = await declared(client, index, [f"{text[1]}.*"])
     except DkError:
         return
     keywords = [repr(name) for name, types in beside.items() if "keyword" in types]
     error.hint = f"{' or '.join(keywords)} can be" if keywords else "a keyword field can be"
 
 
-async def _types(client: Client, index: str, fields: list[str], runtime: Any) -> Mapping[str, Mapping[str, Any]]:
-    """Of each field the types that the indices declare for it."""
-    asked = {"fields": fields, **({"runtime_mappings": runtime} if runtime else {})}
-    answer = await client.json("POST", names.path(index, "_field_caps"), body=asked, repeatable=True)
-    found: Mapping[str, Mapping[str, Any]] = answer["fields"]
-    return found
+def aggregated(body: Mapping[str, Any]) -> list[str]:
+    """The fields that the body's aggregations name, each once.
+
+    >>> aggregated({"aggs": {"a": {"terms": {"field": "x"}, "aggs": {"b": {"stats": {"field": "y"}}}}}})
+    ['x', 'y']
+    """
+    return list(dict.fromkeys(_fields(body)))
 
 
 def _fields(body: Mapping[str, Any]) -> Iterator[str]:
-    """The fields that decide about forms.
-
-    >>> list(_fields({"aggs": {"a": {"terms": {"field": "x"}, "aggs": {"b": {"stats": {"field": "y"}}}}}}))
-    ['x', 'y']
-    """
     for definition in below_of(body).values():
         found = kind_of(definition)
         if found is not None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from dk_notebook.backends.base import Native
 from dk_notebook.backends.elasticsearch import names
-from dk_notebook.backends.elasticsearch.aggregations.fields import forms_of, suggest_keyword
+from dk_notebook.backends.elasticsearch.aggregations.fields import aggregated, forms_of, suggest_keyword
 from dk_notebook.backends.elasticsearch.aggregations.notices import notices
 from dk_notebook.backends.elasticsearch.aggregations.pages import first_request, merged, next_request
 from dk_notebook.backends.elasticsearch.aggregations.rows import batch_of, schema_of
@@ -27,6 +27,7 @@ from dk_notebook.backends.elasticsearch.aggregations.tree import Tree, tree_of, 
 from dk_notebook.backends.elasticsearch.connections.client import Client
 from dk_notebook.backends.elasticsearch.point_in_time import PointInTime
 from dk_notebook.backends.elasticsearch.request_body import split
+from dk_notebook.backends.elasticsearch.unmapped import searched, warn_of_unmapped
 from dk_notebook.errors import ConfigError, QueryError
 from dk_notebook.frames.notices import warn
 from dk_notebook.frames.stream import ArrowStream
@@ -44,7 +45,7 @@ async def scan_aggregations(client: Client, query: Native, *, batch_rows: int | 
     The types of columns come from the request and the mapping (one request for it), so that an empty result has them
     too. Composite aggregations are read to their end, page after page of one point in time; ``size`` is that of a page.
     What the server left out is warned of: buckets beyond ``size``, counts that may be too small, shards that failed, a
-    time-out.
+    time-out; and, where there are no rows, fields of the query that no index has.
     """
     index, body = split(query)
     if query.arrays:
@@ -52,7 +53,7 @@ async def scan_aggregations(client: Client, query: Native, *, batch_rows: int | 
     if body.get("size"):
         warn(f"the hits that size={body['size']!r} asks for are not read: the aggregations are the result")
     tree = tree_of(body, await forms_of(client, index, body))
-    search = _Search(client, index, tree)
+    search = _Search(client, index, tree, body)
     request = first_request(body)
     try:
         answer = await search.begun(request)
@@ -65,9 +66,11 @@ async def scan_aggregations(client: Client, query: Native, *, batch_rows: int | 
 class _Search:
     """The searches for the pages of a tree."""
 
-    def __init__(self, client: Client, index: str | None, tree: Tree) -> None:
+    def __init__(self, client: Client, index: str | None, tree: Tree, body: Mapping[str, Any]) -> None:
         self.client = client
         self.tree = tree
+        self._index = index
+        self._body = body
         paged = any(each.kind == "composite" for each in walked(tree.roots))
         self._point = PointInTime(client, index) if index and paged else None
         self._path = "/_search" if index is None or paged else names.path(index, "_search")
@@ -97,6 +100,13 @@ class _Search:
         aggregations: Mapping[str, Any] = found.get("aggregations") or {}
         return aggregations
 
+    async def warn_of_unmapped(self) -> None:
+        """Warn of fields in which the query finds nothing. Of those that are aggregated the server was asked before."""
+        if self._index is not None:
+            known = aggregated(self._body)
+            fields = [field for field in searched(self._body) if field not in known]
+            await warn_of_unmapped(self.client, self._index, fields, self._body.get("runtime_mappings"))
+
     async def end(self) -> None:
         """Let go of what the server holds for it."""
         if self._point is not None:
@@ -124,6 +134,8 @@ async def _batches(
     try:
         while True:
             batch = await in_worker(partial(batch_of, tree, page, first=whole))
+            if whole and not batch.num_rows:
+                await search.warn_of_unmapped()
             batch = batch if left is None else batch.slice(0, left)
             left = None if left is None else left - batch.num_rows
             operation.count(batch.num_rows, batch.nbytes)

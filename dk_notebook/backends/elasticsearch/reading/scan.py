@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from dk_notebook.backends.elasticsearch.reading.pages import LARGEST, Page, Page
 from dk_notebook.backends.elasticsearch.reading.reader import Reader
 from dk_notebook.backends.elasticsearch.reading.search_body import SearchBody, columns_of
 from dk_notebook.backends.elasticsearch.types import METADATA, type_of
+from dk_notebook.backends.elasticsearch.unmapped import searched, warn_of_unmapped
 from dk_notebook.errors import ConfigError
 from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.records.condition_fields import named_in
@@ -65,7 +66,7 @@ async def scan_table(client: Client, query: TableQuery, *, batch_rows: int | Non
 
 
 async def scan_body(client: Client, query: Native, *, batch_rows: int | None) -> ArrowStream:
-    """The hits of a Query DSL body; see `Session.scan`."""
+    """The hits of a Query DSL body; see `Session.scan`. Where there are none: warns of fields that no index has."""
     body = SearchBody.of(query)
     fields = await mapped(client, body.index)
     arrays = with_arrays(fields, query.arrays)
@@ -94,7 +95,7 @@ async def scan_body(client: Client, query: Native, *, batch_rows: int | None) ->
         limit=body.size,
         sorts=sorts,
     )
-    return await streamed(client, plan, batch_rows=batch_rows, complete=body.check_complete)
+    return await streamed(client, plan, batch_rows=batch_rows, body=body)
 
 
 async def _planned(client: Client, query: TableQuery, batch_rows: int | None) -> Plan:
@@ -196,15 +197,15 @@ class _Scan(ArrowStream):
 
 
 async def streamed(
-    client: Client, plan: Plan, *, batch_rows: int | None, complete: Callable[[int], None] | None = None
+    client: Client, plan: Plan, *, batch_rows: int | None, body: SearchBody | None = None
 ) -> ArrowStream:
-    """The result of a plan, its first page read already. ``complete`` is told the rows of a page that stays alone."""
+    """The result of a plan, its first page read already. ``body``: what the plan is of."""
     reader = Reader(plan.columns, whole=plan.whole, sorts=plan.sorts, paged=not plan.search.once)
     pages = Pages(client, plan.search, reader.fetch())
     await pages.open()
     client.operation.total_rows = pages.total if plan.condition is None else None
     schema = pa.schema(list(reader.schema)[: plan.wanted])
-    return _Scan(schema, _batches(client, plan, reader, pages, batch_rows, complete), pages)
+    return _Scan(schema, _batches(client, plan, reader, pages, batch_rows, body), pages)
 
 
 def _costly(plan: Plan) -> str | None:
@@ -227,15 +228,15 @@ async def _batches(
     reader: Reader,
     pages: Pages,
     batch_rows: int | None,
-    complete: Callable[[int], None] | None,
+    body: SearchBody | None,
 ) -> AsyncGenerator[pa.RecordBatch, None]:
     rows = Rows(plan.fields, reader.schema)
     costs = Costs(_costly(plan))
 
     async def parsed(page: Page) -> pa.RecordBatch:
         batch = await reader.batch(page, pages)
-        if plan.search.once and complete is not None:
-            complete(batch.num_rows)
+        if plan.search.once and body is not None:
+            body.check_complete(batch.num_rows)
         kept = batch if plan.condition is None else await in_worker(rows.matching, batch, plan.condition)
         costs.add(batch.num_rows, 0 if plan.order else kept.num_rows)
         return kept
@@ -243,6 +244,8 @@ async def _batches(
     found = _in_order(pages.read(parsed), rows, plan)
     skip, left = plan.skip, plan.limit
     try:
+        if body is not None and not pages.total and plan.search.limit != 0:
+            await _warn_of_unmapped(client, plan.fields, body)
         async for batch in found:
             cut = batch.slice(skip, left)
             skip = max(0, skip - batch.num_rows)
@@ -257,6 +260,12 @@ async def _batches(
     finally:
         await found.aclose()
         await pages.close()
+
+
+async def _warn_of_unmapped(client: Client, fields: Fields, body: SearchBody) -> None:
+    """Of a body that finds nothing."""
+    doubted = [field for field in searched(body.query) if field not in fields.all]
+    await warn_of_unmapped(client, body.index, doubted, body.query.get("runtime_mappings"))
 
 
 async def _in_order(
