@@ -13,8 +13,8 @@ from dk_notebook.errors import DkError
 
 KEEP_ALIVE: Final = "3m"
 """For how long the server remembers it after each search."""
-LATE: Final = 60.0
-"""Seconds for which the answer of a server is waited for that is wanted no more."""
+LATE: Final = 10.0
+"""Seconds for which the answer of a server is waited for that is wanted no more: so long it keeps a connection."""
 
 
 class PointInTime:
