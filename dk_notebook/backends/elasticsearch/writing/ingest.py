@@ -26,8 +26,9 @@ from dk_notebook.backends.elasticsearch.writing.alias import LAST_WORD, Move
 from dk_notebook.backends.elasticsearch.writing.bulk import Bulk
 from dk_notebook.backends.elasticsearch.writing.declare import ID
 from dk_notebook.backends.elasticsearch.writing.gather import Gathered, gathered
+from dk_notebook.backends.elasticsearch.writing.intent import Intent
 from dk_notebook.backends.elasticsearch.writing.pieces import Piece
-from dk_notebook.backends.elasticsearch.writing.plan import Intent, intent
+from dk_notebook.backends.elasticsearch.writing.plan import intent
 from dk_notebook.backends.elasticsearch.writing.refusals import left_by_a_stop, unwritten
 from dk_notebook.backends.sql.chunks import kept, whole
 from dk_notebook.backends.sql.targets import twice

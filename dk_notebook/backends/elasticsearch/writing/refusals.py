@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dk_notebook.backends.base import WriteReport
 from dk_notebook.backends.elasticsearch.writing.bulk import Bulk
-from dk_notebook.backends.elasticsearch.writing.plan import Intent
+from dk_notebook.backends.elasticsearch.writing.intent import Intent
 from dk_notebook.errors import ConnectionFailed, DkError, OutcomeUnknown, QueryError, WriteRejected
 
 
