@@ -1,6 +1,7 @@
 """Short tracebacks: the cell's line and the store's words, not forty lines of drivers and threads.
 
-``%xmode Verbose`` brings the long ones back; ``%tb`` then shows that of the last error.
+``%xmode Verbose`` brings the long ones back; ``%tb`` then shows that of the last error. They have every step, but not
+the values of its variables: among those of connections, ours and the drivers', are passwords.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import copy
 import linecache
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,12 +46,24 @@ def _rendered(shell: Any, error: BaseException) -> list[str]:
     """The lines that show an error: without ours, or all of them by ``%xmode Verbose``."""
     tables = shell.InteractiveTB
     if tables.mode == "Verbose":
-        full: list[str] = tables.structured_traceback(type(error), error, error.__traceback__, tb_offset=1)
+        with _without_values(tables):
+            full: list[str] = tables.structured_traceback(type(error), error, error.__traceback__, tb_offset=1)
         return full
     # A copy has no cause: the driver's error, which ours repeats in the user's words.
     own = own_lines(error.__traceback__)
     short: list[str] = tables.structured_traceback(type(error), copy.copy(error), own, tb_offset=0)
     return short
+
+
+@contextmanager
+def _without_values(tables: Any) -> Iterator[None]:
+    """Inside of the block the steps of a traceback do not tell their variables' values."""
+    before = tables.include_vars
+    tables.include_vars = False
+    try:
+        yield
+    finally:
+        tables.include_vars = before
 
 
 def _show_stop(

@@ -40,7 +40,7 @@ FLAGS = Flags(
     text. The frames of the notebook can be named in the SQL of DuckDB. The value is the frame: ``df = %dkquery ...``
     and ``_`` have it. One line under it tells the rows, the seconds and the connection. A statement without result
     columns runs; its line says ``UPDATE 5``. A statement that fails raises, in few lines; ``%xmode Verbose`` shows the
-    whole traceback.
+    whole traceback, without the values of variables: passwords may be among them.
 
     As a line: flags first, then the statement; ``--`` ends the flags. As a cell: flags on the first line, the body
     is the statement and nothing else. ``name <<`` before the flags stores the frame, as ``-o name`` does.
