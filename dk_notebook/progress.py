@@ -43,12 +43,14 @@ class Bar:
                 self._bar = _tqdm_class()(
                     total=call.total_rows, desc=_shortened(call.label), unit=" rows", unit_scale=True, leave=False
                 )
+                self._bar.start_t -= call.seconds  # time and rate are the call's, not those of its bar
             self._bar.total = call.total_rows
             self._bar.set_postfix_str(f"{call.bytes / 1e6:,.1f} MB" if call.bytes else "", refresh=False)
             self._bar.n = call.rows
             # Without tqdm's lock, which it would keep when interrupted here; ours is held.
             self._bar.refresh(nolock=True)
             if call.done:
+                self._bar.total = None  # a widget that is short of its total would stay, in red
                 self._bar.close()
                 self._closed = True
 
@@ -92,7 +94,12 @@ def _interruptible(base: Any) -> Any:
         _made = False
 
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
+            try:
+                super().__init__(*args, **options)
+            except BaseException:
+                if (widget := getattr(self, "container", None)) is not None:
+                    widget.close()  # half made, but shown
+                raise
             self._made = True
 
         def __del__(self) -> None:
