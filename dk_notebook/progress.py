@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Protocol
+
+_silenced: ContextVar[bool] = ContextVar("dk_notebook_silenced", default=False)
 
 DELAY = 0.5
 """Seconds before a bar is shown: short calls draw nothing."""
@@ -58,8 +63,22 @@ class Bar:
 def bar(wanted: bool | None) -> Bar | None:  # noqa: FBT001 (it is the caller's own `progress=`)
     """A bar for a call with ``progress=wanted``: True draws one, False none, None where somebody can see it."""
     if wanted is None:
-        wanted = in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+        wanted = not _silenced.get() and _is_seen()
     return Bar() if wanted else None
+
+
+@contextmanager
+def silenced(silent: bool = True) -> Iterator[None]:  # noqa: FBT001 (it is a flag of the caller's own)
+    """Inside the block calls that are not told draw no bar: a part of a call that has one, ``--no-progress``."""
+    token = _silenced.set(silent or _silenced.get())
+    try:
+        yield
+    finally:
+        _silenced.reset(token)
+
+
+def _is_seen() -> bool:
+    return in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def in_notebook() -> bool:
