@@ -13,6 +13,7 @@ from dk_notebook.errors import Unsupported
 from dk_notebook.frames.options import FrameOptions
 from dk_notebook.frames.plans import Plan
 from dk_notebook.frames.shape import to_frame
+from dk_notebook.progress import Bar, bar
 from dk_notebook.reading import Source, label, seconds
 from dk_notebook.runtime.operations import Operation
 
@@ -49,19 +50,21 @@ async def explain(source: Source, query: Native, *, analyze: bool) -> pd.DataFra
             raise Unsupported(f"{source.store.backend.name} cannot explain a query")
         return await session.explain(query, analyze=analyze)
 
-    return Plan(await _asked(source, f"explain {label(query)}", ask))
+    return Plan(await _asked(source, f"explain {label(query)}", ask, draw=bar(None) if analyze else None))
 
 
 async def execute(source: Source, statement: Native, *, timeout: float | None) -> int:
     """Rows affected (DDL: 0)."""
-    operation = Operation(label(statement), connection=source.name, timeout=seconds(timeout))
+    operation = Operation(label(statement), connection=source.name, timeout=seconds(timeout), draw=bar(None))
     with operation:
         async with operation.step(), source.store.session(operation) as session:
             return await session.execute(statement)
 
 
-async def _asked(source: Source, what: str, ask: Callable[[Session], Awaitable[pa.Table]]) -> pd.DataFrame:
-    operation = Operation(what, connection=source.name)
+async def _asked(
+    source: Source, what: str, ask: Callable[[Session], Awaitable[pa.Table]], *, draw: Bar | None = None
+) -> pd.DataFrame:
+    operation = Operation(what, connection=source.name, draw=draw)
     with operation:
         async with operation.step(), source.store.session(operation) as session:
             table = await ask(session)

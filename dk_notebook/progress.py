@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Protocol
+
+_silenced: ContextVar[bool] = ContextVar("dk_notebook_silenced", default=False)
 
 DELAY = 0.5
 """Seconds before a bar is shown: short calls draw nothing."""
@@ -43,12 +48,14 @@ class Bar:
                 self._bar = _tqdm_class()(
                     total=call.total_rows, desc=_shortened(call.label), unit=" rows", unit_scale=True, leave=False
                 )
+                self._bar.start_t -= call.seconds  # time and rate are the call's, not those of its bar
             self._bar.total = call.total_rows
             self._bar.set_postfix_str(f"{call.bytes / 1e6:,.1f} MB" if call.bytes else "", refresh=False)
             self._bar.n = call.rows
             # Without tqdm's lock, which it would keep when interrupted here; ours is held.
             self._bar.refresh(nolock=True)
             if call.done:
+                self._bar.total = None  # a widget that is short of its total would stay, in red
                 self._bar.close()
                 self._closed = True
 
@@ -56,8 +63,22 @@ class Bar:
 def bar(wanted: bool | None) -> Bar | None:  # noqa: FBT001 (it is the caller's own `progress=`)
     """A bar for a call with ``progress=wanted``: True draws one, False none, None where somebody can see it."""
     if wanted is None:
-        wanted = in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+        wanted = not _silenced.get() and _is_seen()
     return Bar() if wanted else None
+
+
+@contextmanager
+def silenced(silent: bool = True) -> Iterator[None]:  # noqa: FBT001 (it is a flag of the caller's own)
+    """Inside the block calls that are not told draw no bar: a part of a call that has one, ``--no-progress``."""
+    token = _silenced.set(silent or _silenced.get())
+    try:
+        yield
+    finally:
+        _silenced.reset(token)
+
+
+def _is_seen() -> bool:
+    return in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def in_notebook() -> bool:
@@ -92,7 +113,12 @@ def _interruptible(base: Any) -> Any:
         _made = False
 
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
+            try:
+                super().__init__(*args, **options)
+            except BaseException:
+                if (widget := getattr(self, "container", None)) is not None:
+                    widget.close()  # half made, but shown
+                raise
             self._made = True
 
         def __del__(self) -> None:

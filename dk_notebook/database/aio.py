@@ -27,7 +27,7 @@ from dk_notebook.errors import (
 from dk_notebook.frames.options import FrameOptions
 from dk_notebook.frames.records import documents_to_arrow
 from dk_notebook.frames.shape import to_frame
-from dk_notebook.progress import bar
+from dk_notebook.progress import bar, silenced
 from dk_notebook.records.document import Document, checked_id
 from dk_notebook.records.query import Query
 from dk_notebook.records.record import Record
@@ -168,7 +168,9 @@ class AsyncDatabase:
     async def read_batch(self, ids: Sequence[str]) -> list[Record | None]:
         """The records of these ids in their order, with their versions; None for one that is not there."""
         wanted = [checked_id(id) for id in ids]  # noqa: A001 (the word of the API)
-        found = await self._sessions.call("read", lambda session: session.get(self._table, wanted))
+        found = await self._sessions.call(
+            "read", lambda session: session.get(self._table, wanted), draw=bar(None), total=len(wanted)
+        )
         return [None if document is None else Record.of(document) for document in found]
 
     async def update_batch(self, updates: Iterable[tuple[str, Record | Mapping[str, Any]]]) -> list[bool]:
@@ -269,7 +271,8 @@ class AsyncDatabase:
         config = config or StreamConfig()
 
         async def put(documents: list[Document]) -> None:
-            await self._put_new(documents, timeout=config.timeout)
+            with silenced():  # the bar is that of all of them
+                await self._put_new(documents, timeout=config.timeout)
             operation.count(len(documents))
 
         writing = Writing(config, put)
@@ -299,7 +302,7 @@ class AsyncDatabase:
 
     async def _found(self, query: Query) -> list[Document]:
         return await self._sessions.call(
-            "search", lambda session: _all_of(session.find(self._table, query, batch_rows=BATCH))
+            "search", lambda session: _all_of(session.find(self._table, query, batch_rows=BATCH)), draw=bar(None)
         )
 
     async def _batches(self, query: Query, config: StreamConfig) -> AsyncGenerator[list[Document], None]:
@@ -329,7 +332,11 @@ class AsyncDatabase:
 
     async def _put(self, documents: list[Document], mode: PutMode, timeout: float | None = None) -> list[bool]:
         return await self._sessions.call(
-            _VERBS[mode], lambda session: session.put(self._table, documents, mode), timeout
+            _VERBS[mode],
+            lambda session: session.put(self._table, documents, mode),
+            timeout,
+            draw=bar(None),
+            total=len(documents),
         )
 
     async def _put_new(self, documents: list[Document], timeout: float | None = None) -> list[str]:

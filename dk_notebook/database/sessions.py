@@ -12,6 +12,7 @@ from dk_notebook.database import transaction as transactions
 from dk_notebook.database.opening import Opening
 from dk_notebook.database.streaming import limited
 from dk_notebook.errors import ConnectionFailed, Unsupported
+from dk_notebook.progress import Bar
 from dk_notebook.runtime import pools
 from dk_notebook.runtime.operations import Operation
 from dk_notebook.store import Store
@@ -57,14 +58,26 @@ class Sessions:
         """In one or two words."""
         return "closed" if self._closed else "open" if pools.held(self._store) else "not open"
 
-    async def call(self, verb: str, work: Callable[[Documents], Awaitable[T]], timeout: float | None = None) -> T:
-        """What ``work`` gives, on the session of the task's transaction when its turn comes, or on one of the pool."""
+    async def call(
+        self,
+        verb: str,
+        work: Callable[[Documents], Awaitable[T]],
+        timeout: float | None = None,
+        *,
+        draw: Bar | None = None,
+        total: int | None = None,
+    ) -> T:
+        """What ``work`` gives, on the session of the task's transaction when its turn comes, or on one of the pool.
+
+        ``draw`` shows the progress, of ``total`` documents; not inside of a transaction, which is a call of its own.
+        """
         joined = transactions.of_task(self)
         if joined is not None:
             async with limited(timeout, f"{verb} {self.table}"), joined.turn() as session:
                 return await work(self._keeping(session))
         await self.ensure()
-        with Operation(f"{verb} {self.table}", connection=self.backend, timeout=timeout) as operation:
+        with Operation(f"{verb} {self.table}", connection=self.backend, timeout=timeout, draw=draw) as operation:
+            operation.total_rows = total
             return await self._step(operation, work)
 
     @asynccontextmanager

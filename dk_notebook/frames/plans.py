@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from dk_notebook.frames.page import preformatted
+
 _COLUMNS = ["depth", "node", "detail", "rows_estimated", "rows", "seconds"]
 
 
@@ -31,10 +33,7 @@ class Plan(pd.DataFrame):
             frame: Any = pd.DataFrame(self)  # the stubs do not know how it shows itself
             page: str | None = frame._repr_html_()
             return page
-        import html  # here: a millisecond that `import dk_notebook` need not take
-
-        # A line a node stays one: notebooks wrap them otherwise.
-        return f'<pre style="white-space: pre; overflow-x: auto">{html.escape(repr(self))}</pre>'
+        return preformatted(repr(self))
 
     def _is_whole(self) -> bool:
         """Whether it has the columns of a plan still: a frame can be changed in place."""

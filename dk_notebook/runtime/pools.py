@@ -221,7 +221,9 @@ async def _keep(loop: asyncio.AbstractEventLoop) -> None:
     try:
         await loop.create_future()
     except asyncio.CancelledError:
-        await close_all(loop, LAST)
+        # One that was dismissed has no pool left to close: those that came since then have another keeper.
+        if _keepers.get(loop) is asyncio.current_task():
+            await close_all(loop, LAST)
         raise
     except GeneratorExit:  # the loop is gone already: only the sockets can be closed
         if os.getpid() == process:

@@ -99,12 +99,12 @@ def losing(monkeypatch: pytest.MonkeyPatch) -> Any:
         kept = Sessions.call
         lost: list[bool] = []
 
-        async def call(self: Sessions, *arguments: Any) -> Any:
+        async def call(self: Sessions, *arguments: Any, **options: Any) -> Any:
             first = not lost
             lost.append(True)
             if first and not after:
                 raise ConnectionFailed("the connection was lost")
-            given = await kept(self, *arguments)
+            given = await kept(self, *arguments, **options)
             if first:
                 raise OutcomeUnknown("the connection was lost at the end")
             return given

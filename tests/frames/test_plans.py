@@ -56,6 +56,10 @@ def test_markup_in_a_plan_is_text() -> None:
     assert ("<script>" in page, "&lt;script&gt;" in page, "&amp;" in page) == (False, True, True)
 
 
+def test_columns_of_a_plan_stay_columns_in_a_page() -> None:
+    assert "font-family: monospace; white-space: pre;" in (plan()._repr_html_() or "")
+
+
 @pytest.mark.parametrize("part", [lambda one: one.head(1), lambda one: one[["node"]], lambda one: one.copy()])
 def test_what_is_made_of_a_plan_is_a_plain_frame(part: Any) -> None:
     assert type(part(plan())) is pd.DataFrame

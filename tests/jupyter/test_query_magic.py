@@ -185,6 +185,12 @@ def test_a_failed_query_raises_with_its_place(shell: Shell) -> None:
     assert "LINE 2:        dleay\n               ^" in str(error)
 
 
+def test_a_failed_query_raises_with_its_place_right_of_a_list(shell: Shell) -> None:
+    shell.names["wanted"] = ["AA", "UA"]
+    error = shell.fail("%dkquery select * from flights where carrier in :wanted and dleay > 1")
+    assert "carrier in :wanted and dleay > 1\n" + " " * 59 + "^\nHint: did you mean 'delay'?" in str(error)
+
+
 def test_a_failed_query_shows_no_lines_of_ours(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     shell.fail("%%dkquery\nselect dleay from flights")
     shown = capsys.readouterr().out

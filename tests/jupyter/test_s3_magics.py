@@ -57,6 +57,14 @@ def test_analyze_tells_the_bytes(shell: Shell) -> None:
     assert "bytes read: " in repr(shell.run("%dkexplain --analyze -c lake select sum(delay) from flights"))
 
 
+def test_a_query_of_an_unknown_table_shows_no_lines_of_ours(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    error = shell.fail("%dkquery -c lake select * from flihgts")
+    shown = capsys.readouterr()
+    assert isinstance(error, NotFound)
+    assert ("dk_notebook" in shown.out + shown.err, len(shown.out.splitlines()) < 12) == (False, True)
+    assert "LINE 1: select * from flihgts\n                      ^\nHint: did you mean 'flights'?" in shown.out
+
+
 @pytest.mark.parametrize("flag", ["", "--analyze"])
 def test_a_mistake_in_a_plan_shows_a_caret(shell: Shell, flag: str) -> None:
     error = shell.fail(f"%dkexplain {flag} -c lake select dleay from flights")

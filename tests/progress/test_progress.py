@@ -31,6 +31,11 @@ def test_a_long_call_shows_rows_of_a_total_bytes_and_its_label(capsys: pytest.Ca
     assert "5.0 MB" in text
 
 
+def test_time_and_rate_are_those_of_the_call(capsys: pytest.CaptureFixture[str]) -> None:
+    text = drawn(40.0, capsys)
+    assert ("00:40<00:40" in text, "25.0 rows/s" in text) == (True, True)
+
+
 def test_a_short_call_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert drawn(0.0, capsys) == ""
 

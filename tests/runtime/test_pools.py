@@ -132,6 +132,18 @@ def test_a_loop_that_is_closed_without_cancelling_its_tasks_only_loses_its_socke
     assert pool.terminated
 
 
+def test_a_loop_that_stood_still_while_its_pool_was_released_opens_the_next_one() -> None:
+    """As in a terminal's IPython, whose loop runs only while a cell awaits."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(pools.acquire(Fake, "stands", owner="a"))
+    run(pools.release(owner="a"))
+    again = loop.run_until_complete(pools.acquire(Fake, "stands", owner="b"))
+    loop.run_until_complete(asyncio.sleep(0.01))
+    assert ([one.closed_on for one in Fake.opened], again) == ([loop, None], Fake.opened[1])
+    loop.run_until_complete(pools.release(owner="b"))
+    loop.close()
+
+
 def test_a_cancelled_first_caller_does_not_take_the_pool_from_the_others() -> None:
     async def story() -> Any:
         first = asyncio.create_task(acquire())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -119,15 +119,23 @@ def translating(statement: Sent | None = None) -> Iterator[None]:
         raise translated(error, statement) from error
 
 
-def located(error: DkError, cursor: Any, statement: Sent) -> DkError:
-    """``error`` with its place, which DuckDB tells when a statement is prepared, not when a relation is made."""
+def located(error: DkError, cursor: Any, statement: Sent, values: Sequence[Any] = ()) -> DkError:
+    """``error`` with its place, which DuckDB tells when a statement is prepared, not when a relation is made.
+
+    ``values``: of its parameters. Where a type hangs on one, as in ``unnest($1)``, only a plan with values tells it.
+    """
     if not isinstance(error, QueryError) or error.position is not None:
         return error
     head = "PREPARE dk_place AS "
     try:
         cursor.execute(head + statement.sent)
         cursor.execute("DEALLOCATE dk_place")
+        if values:
+            head = "EXPLAIN "
+            cursor.execute(head + statement.sent, list(values))
     except duckdb.Error as again:
+        if head == "EXPLAIN " and translated(again, statement).message != error.message:
+            return error  # it has no plan of this kind of statement, and says so
         facts = _facts(again)
         byte = facts.byte - len(head) if facts.byte is not None else None
         error.position = _position(replace(facts, byte=byte), statement)

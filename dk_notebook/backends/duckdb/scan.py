@@ -92,7 +92,7 @@ def _relation(cursor: Any, statement: Prepared) -> Any:
     try:
         return cursor.sql(statement.text, params=list(statement.values) if statement.values else None)
     except duckdb.Error as error:
-        raise located(translated(error, statement.sent), cursor, statement.sent) from error
+        raise located(translated(error, statement.sent), cursor, statement.sent, statement.values) from error
 
 
 def _shaped(relation: Any, readings: list[Reading], limit: int | None) -> Any:

@@ -15,6 +15,7 @@ from dk_notebook.backends.s3.records.folder import Folder
 from dk_notebook.backends.s3.records.keys import Keys
 from dk_notebook.records.document import Document
 from dk_notebook.records.query import Query
+from dk_notebook.runtime.operations import Operation
 
 
 class S3Documents(Documents):
@@ -23,6 +24,8 @@ class S3Documents(Documents):
     ``table`` is a prefix under the connection's, or a whole ``s3://bucket/prefix``; empty: the connection's own. It is
     only a name: a bucket may be absent, a prefix never is.
     """
+
+    operation: Operation
 
     @property
     @abstractmethod
@@ -41,9 +44,12 @@ class S3Documents(Documents):
     def _folder(self, table: str) -> Folder:
         if not table:
             inner = self.config.prefix
-            return Folder(self.objects, Keys(f"{inner}/" if inner else ""), self.config.pool.max_size)
+            return self._at(self.objects, f"{inner}/" if inner else "")
         place = Location.of(table, self.config)
-        return Folder(self.objects_in(place.bucket), Keys(place.prefix), self.config.pool.max_size)
+        return self._at(self.objects_in(place.bucket), place.prefix)
+
+    def _at(self, objects: Objects, prefix: str) -> Folder:
+        return Folder(objects, Keys(prefix), self.config.pool.max_size, seen=self.operation.count)
 
     async def prepare(self, table: str, **making: Any) -> None:  # noqa: ARG002 (the signature of `Documents`)
         """Nothing is made. ConfigError: no bucket is named."""

@@ -19,6 +19,7 @@ from dk_notebook.jupyter.display import Note, first_rows, seconds
 from dk_notebook.jupyter.magics.flags import Flags
 from dk_notebook.jupyter.magics.statement import StatementMagics, read
 from dk_notebook.jupyter.namespace import parameters
+from dk_notebook.progress import silenced
 
 FLAGS = Flags(
     "dkquery",
@@ -104,7 +105,8 @@ def _answer(flags: argparse.Namespace, statement: str, variables: Mapping[str, A
     except QueryError as error:
         if error.code != NO_RESULT or loses_a_result(statement):
             raise
-        rows = connection.execute(statement, params=params, timeout=flags.timeout)
+        with silenced(flags.no_progress):
+            rows = connection.execute(statement, params=params, timeout=flags.timeout)
         value, shown = None, command_tag(statement, rows)
     return value, Note((shown, seconds(time.perf_counter() - started), connection.name))
 

@@ -139,9 +139,12 @@ def missing(parts: Iterable[tuple[int, int]], there: Sequence[tuple[int, int]]) 
 
 async def all_of(tasks: Iterable[Any]) -> list[Any]:
     """What these give, all at once; the first error ends the others."""
+    first: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(task) for task in tasks]
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        first = errors.exceptions[0]
+    if first is not None:
+        raise first  # out here it has no group as its context, for which IPython draws everything
     return [task.result() for task in running]

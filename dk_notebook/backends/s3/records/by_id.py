@@ -57,6 +57,7 @@ async def _each(folder: Folder, ids: Sequence[str], ask: Callable[[str], Awaitab
     answers: dict[str, R] = {}
     async with aclosing(flow(_lists(distinct), ask, at_once=folder.at_once)) as portions:
         async for portion in portions:
+            folder.seen(len(portion))
             answers.update(zip(distinct[len(answers) :], portion, strict=False))
     return answers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -44,6 +44,8 @@ class Folder:
     """Requests."""
     bucket_is_there: bool = False
     """Whether that is known."""
+    seen: Callable[[int], None] = lambda _documents: None
+    """Is told how many documents were read or written."""
 
     # --- one --------------------------------------------------------------------------------------------------------
 
@@ -129,6 +131,7 @@ class Folder:
         """
         async with aclosing(flow(_portions(listed, first), self._read, at_once=self.at_once)) as portions:
             async for portion in portions:
+                self.seen(len(portion))
                 yield [each for each in portion if each is not None]
 
     async def _read(self, listed: Listed) -> Document | None:

@@ -103,6 +103,7 @@ class _Writing:
         try:
             if await self._put(row):
                 self.stored.add(row.id)
+            self._folder.seen(1)
         except QueryError as error:
             self._refused = min(self._refused or (row.position, error), (row.position, error), key=lambda one: one[0])
         except DkError as error:

@@ -1,0 +1,17 @@
+"""Text as a part of a page: escaped, and in the colours of the notebook's theme."""
+
+from __future__ import annotations
+
+
+def preformatted(text: str, *, wrapped: bool = False) -> str:
+    """Lines as they are, in a font whose columns stay columns; ``wrapped``: long ones go on below.
+
+    Notebooks set ``<pre>`` in the font of their text, and wrap it, unless they are told otherwise.
+
+    >>> preformatted("a < b")
+    '<pre style="font-family: monospace; white-space: pre; overflow-x: auto">a &lt; b</pre>'
+    """
+    import html  # here: a millisecond that `import dk_notebook` need not take
+
+    space = "pre-wrap" if wrapped else "pre; overflow-x: auto"
+    return f'<pre style="font-family: monospace; white-space: {space}">{html.escape(text)}</pre>'
