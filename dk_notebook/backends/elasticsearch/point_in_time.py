@@ -14,7 +14,9 @@ from dk_notebook.errors import DkError
 KEEP_ALIVE: Final = "3m"
 """For how long the server remembers it after each search."""
 LATE: Final = 10.0
-"""Seconds for which the answer of a server is waited for that is wanted no more: so long it keeps a connection."""
+"""Seconds for which the answer of a server is waited for that is wanted no more."""
+LOOK: Final = 0.1
+"""Seconds between two looks whether somebody else needs its connection."""
 
 
 class PointInTime:
@@ -42,11 +44,24 @@ class PointInTime:
         self._id = answer["id"]
 
     async def _closed_late(self, asking: asyncio.Future[Any]) -> None:
-        """Let the server forget what it is asked to hold. Who takes longer than `LATE` is left to forget it."""
-        with suppress(TimeoutError, DkError):
-            async with asyncio.timeout(LATE):
-                point = (await asking)["id"]
-                await self._client.raw("DELETE", "/_pit", body={"id": point}, allowed=range(400, 600))
+        """Let the server forget what it is asked to hold.
+
+        Who takes longer than `LATE` is left to forget it, and so is one on whose connection somebody else waits.
+        """
+        cluster = self._client.cluster
+        try:
+            # The lease of the one who was stopped is not free yet.
+            await asyncio.wait([asking], timeout=FAREWELL)
+            with suppress(TimeoutError, DkError):
+                async with asyncio.timeout(LATE):
+                    while not (await asyncio.wait([asking], timeout=LOOK))[0]:
+                        if cluster.is_wanted:
+                            return
+                    point = asking.result()["id"]
+                    await self._client.raw("DELETE", "/_pit", body={"id": point}, allowed=range(400, 600))
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
 
     @property
     def part(self) -> Mapping[str, Any]:

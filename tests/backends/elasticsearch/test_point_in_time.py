@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from dk_notebook.backends.elasticsearch.connections.client import Client
+from dk_notebook.backends.elasticsearch.connections.cluster import Cluster
 from dk_notebook.backends.elasticsearch.point_in_time import PointInTime
+from dk_notebook.runtime.operations import Operation
+from tests.backends.elasticsearch.conftest import settings
 from tests.backends.elasticsearch.recorded import client_of
 from tests.services.scripted_elasticsearch import Answer, ScriptedElasticsearch
 
@@ -52,6 +56,21 @@ async def test_what_is_opened_for_nobody_is_closed(node: ScriptedElasticsearch, 
         await stopped(PointInTime(client, "things"), node)
         assert await within(10, lambda: node.asked(CLOSING))
     assert [json.loads(request.body) for request in node.asked(CLOSING)] == [{"id": "late"}]
+
+
+async def test_whoever_comes_next_does_not_wait_for_what_is_opened_for_nobody(node: ScriptedElasticsearch) -> None:
+    node.always(OPENING, Answer(body={"id": "late"}, after=60))
+    cluster = Cluster(settings(node.url, pool={"max_size": 1}))
+    await cluster.open()
+    try:
+        with Operation("stopped") as operation:
+            async with cluster.leases.lease(operation):
+                await stopped(PointInTime(Client(cluster, operation), "things"), node)
+        with Operation("next") as operation:
+            async with cluster.leases.lease(operation), asyncio.timeout(20):
+                assert (await Client(cluster, operation).raw("GET", "/_cluster/health")).status == 200
+    finally:
+        await cluster.close()
 
 
 async def test_a_node_that_does_not_answer_holds_up_neither_the_stop_nor_the_end(node: ScriptedElasticsearch) -> None:

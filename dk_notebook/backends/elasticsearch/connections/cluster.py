@@ -244,7 +244,7 @@ class Cluster:
         return Answer(meta.status, meta.headers, received or b"")
 
     def begin(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Something that goes on when nobody waits for it any more; `close` ends it."""
+        """Something that goes on, without a lease, when nobody waits for it any more; `close` ends it."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -256,6 +256,11 @@ class Cluster:
     def spare(self) -> int:
         """Leases that nobody holds or waits for."""
         return max(self.leases.max_size - self.leases.in_use - self.leases.waiting, 0)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether those with leases may need the connections on which something goes on for nobody (`begin`)."""
+        return self.spare < len(self._background)
 
     def _keep_open(self) -> None:
         """Look, and look again later: a timer, so that nothing keeps the loop."""
