@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from dk_notebook.backends.base import Browsable, Session
+from dk_notebook.backends.base import Browsable, Foldered, Session
 from dk_notebook.errors import DkError
 from dk_notebook.frames import notices
 from dk_notebook.runtime import background, operations
@@ -89,11 +89,15 @@ class Catalogue:
         """Know nothing."""
         # In a forked child too: an answer that the parent waits for never comes there.
         self._lock = threading.Lock()
-        self._known: WeakKeyDictionary[Store, dict[str | None, _Answer[Any]]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Store, dict[tuple[str, str], _Answer[Any]]] = WeakKeyDictionary()
 
-    def tables(self, store: Store, until: float) -> Sequence[Table]:
-        """The tables, as far as they are known at ``until`` (of `time.monotonic`)."""
-        return self._given(store, None, _tables, until)
+    def tables(self, store: Store, until: float, folder: str = "") -> Sequence[Table]:
+        """The tables, as far as they are known at ``until`` (of `time.monotonic`); of a store with folders of one."""
+
+        async def ask(session: Session) -> Sequence[Table]:
+            return await _tables(session, folder)
+
+        return self._given(store, ("tables", folder), ask, until)
 
     def columns(self, store: Store, table: str, until: float) -> Sequence[str]:
         """The names of a table's columns, the same way."""
@@ -101,10 +105,10 @@ class Catalogue:
         async def ask(session: Session) -> Sequence[str]:
             return await _columns(session, table)
 
-        return self._given(store, table, ask, until)
+        return self._given(store, ("columns", table), ask, until)
 
     def _given(
-        self, store: Store, what: str | None, ask: Callable[[Session], Awaitable[Sequence[T]]], until: float
+        self, store: Store, what: tuple[str, str], ask: Callable[[Session], Awaitable[Sequence[T]]], until: float
     ) -> Sequence[T]:
         now = time.monotonic()
         with self._lock:
@@ -154,7 +158,9 @@ async def _asked(store: Store, answer: _Answer[T], ask: Callable[[Session], Awai
         answer.end(value, again=again)
 
 
-async def _tables(session: Session) -> list[Table]:
+async def _tables(session: Session, folder: str) -> list[Table]:
+    if isinstance(session, Foldered):
+        return [Table(None, name, "dataset") for name in await session.names_below(folder)]
     if not isinstance(session, Browsable):
         return []
     found = await session.tables()

@@ -42,7 +42,7 @@ class _Offer:
         typed = self._place.typed.lower()
         yield from self._named(self._place.sources.names(), "clause")
         elsewhere = []
-        for table in self._holdings.tables():
+        for table in self._holdings.tables(self._place.typed):
             if table.schema in USUAL:
                 if table.name.lower().startswith(typed):
                     yield Candidate(self._written(table.name), table.kind)

@@ -58,9 +58,12 @@ class Holdings:
         self.backend = _backend(target, connection)
         """The backend's name; empty: not known without making the connection."""
 
-    def tables(self) -> Sequence[Table]:
-        """The tables; none of a connection that is not open."""
-        return () if self._connection is None else CATALOGUE.tables(self._connection.store, self._until)
+    def tables(self, typed: str = "") -> Sequence[Table]:
+        """The tables, of the folder that is typed; none of a connection that is not open."""
+        if self._connection is None:
+            return ()
+        folder = typed[: typed.rfind("/") + 1] if self.backend == "s3" else ""
+        return CATALOGUE.tables(self._connection.store, self._until, folder)
 
     def columns(self, name: str) -> Sequence[str]:
         """The columns of the table of that name, as `dk.columns` takes it."""
@@ -76,7 +79,7 @@ class Holdings:
     def table(self, parts: Sequence[str]) -> Table | None:
         """The table that SQL names so, in any capitals where there is but one."""
         *schema, name = parts
-        alike = [each for each in self.tables() if each.name.lower() == name.lower()]
+        alike = [each for each in self.tables(name) if each.name.lower() == name.lower()]
         if schema:
             alike = [each for each in alike if (each.schema or "").lower() == schema[-1].lower()]
         alike.sort(key=lambda each: (each.schema not in USUAL, each.name != name))

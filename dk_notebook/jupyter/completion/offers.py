@@ -107,7 +107,7 @@ def _values(
     """The values of a flag or argument that begin as typed."""
     closed = place.line[place.cursor : place.cursor + 1] not in ("'", '"')
     typed = fragment.lstrip("'\"") if fragment[:1] in ("'", '"') else fragment
-    names, kind = _known(magic, place, action, variables)
+    names, kind = _known(magic, place, action, typed, variables)
     for name in beginning(typed, names):
         text = spelling.word(name, fragment, closed=closed)
         if text is not None:
@@ -115,7 +115,7 @@ def _values(
 
 
 def _known(
-    magic: _Magic, place: Where, action: argparse.Action, variables: Mapping[str, Any]
+    magic: _Magic, place: Where, action: argparse.Action, typed: str, variables: Mapping[str, Any]
 ) -> tuple[Iterable[str], str]:
     """All values of a flag or argument, and what they are."""
     if action.choices is not None:
@@ -135,4 +135,4 @@ def _known(
         holdings = Holdings(line.given(magic.flags, place.line, statement=False).connection)
     except UsageError:
         return (), ""
-    return [table.name if is_usual(table) else full_name(table) for table in holdings.tables()], "table"
+    return [table.name if is_usual(table) else full_name(table) for table in holdings.tables(typed)], "table"
