@@ -331,6 +331,14 @@ class Browsable(Protocol):
 
 
 @runtime_checkable
+class Listing(Protocol):
+    """A session that can tell the names of columns quicker than all about them."""
+
+    async def column_names(self, table: str) -> list[str]:
+        """The names of a table's columns, in their order. NotFound."""
+
+
+@runtime_checkable
 class Foldered(Protocol):
     """A session whose tables lie in folders, one within another."""
 

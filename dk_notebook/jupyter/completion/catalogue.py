@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from dk_notebook.backends.base import Browsable, Foldered, Session
+from dk_notebook.backends.base import Browsable, Foldered, Listing, Session
 from dk_notebook.errors import DkError
 from dk_notebook.frames import notices
 from dk_notebook.runtime import background, operations
@@ -169,6 +169,8 @@ async def _tables(session: Session, folder: str) -> list[Table]:
 
 
 async def _columns(session: Session, table: str) -> list[str]:
+    if isinstance(session, Listing):
+        return await session.column_names(table)
     if not isinstance(session, Browsable):
         return []
     names: list[str] = (await session.columns(table))["column"].to_pylist()

@@ -8,7 +8,7 @@ from typing import Any
 
 from dk_notebook.backends.elasticsearch.esql.columns import quoted
 from dk_notebook.jupyter.completion.esql import Place, place
-from dk_notebook.jupyter.completion.names import Candidate, Holdings, beginning, values
+from dk_notebook.jupyter.completion.names import Candidate, Holdings, Offer, beginning, values
 
 _FIELD = re.compile(r"[A-Za-z_@]\w*(\.[A-Za-z_]\w*)*")
 _INDEX = re.compile(r"[\w.\-]+")
@@ -16,20 +16,25 @@ _INDEX = re.compile(r"[\w.\-]+")
 
 def offered(
     text: str, cursor: int, holdings: Holdings, variables: Mapping[str, Any], parameters: Iterable[str] | None = None
-) -> tuple[str, list[Candidate]]:
-    """What the cursor stands behind and is replaced, and with what. ``parameters``: instead of the variables'."""
+) -> Offer:
+    """What fits the cursor's place. ``parameters``: instead of the variables'."""
     found = place(text, cursor)
     if found is None:
-        return "", []
+        return Offer("", is_ours=True)
     if found.wanted == "parameter":
         names = values(variables) if parameters is None else parameters
-        return found.fragment, [Candidate(name, "variable") for name in beginning(found.typed, names)]
+        return _offer(found, (Candidate(name, "variable") for name in beginning(found.typed, names)))
     if found.wanted == "index":
         tables = {table.name: table.kind for table in holdings.tables()}
-        return found.fragment, [Candidate(_index(found, name), tables[name]) for name in beginning(found.typed, tables)]
+        named = beginning(found.typed, tables)
+        return _offer(found, (Candidate(_index(found, name), tables[name]) for name in named))
     fields = list(holdings.columns(",".join(found.indices))) if found.indices else []
     names = dict.fromkeys([*fields, *found.named])
-    return found.fragment, [Candidate(_field(found, name), "field") for name in beginning(found.typed, names)]
+    return _offer(found, (Candidate(_field(found, name), "field") for name in beginning(found.typed, names)))
+
+
+def _offer(found: Place, candidates: Iterable[Candidate]) -> Offer:
+    return Offer(found.fragment, list(candidates), is_ours=True)
 
 
 def _index(found: Place, name: str) -> str:

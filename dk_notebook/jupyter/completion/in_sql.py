@@ -6,27 +6,40 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dk_notebook.jupyter.completion import spelling
-from dk_notebook.jupyter.completion.names import USUAL, Candidate, Holdings, beginning, columns_in, frames, values
+from dk_notebook.jupyter.completion.names import (
+    USUAL,
+    Candidate,
+    Holdings,
+    Offer,
+    beginning,
+    columns_in,
+    frames,
+    values,
+)
 from dk_notebook.jupyter.completion.sources import Source, same
-from dk_notebook.jupyter.completion.sql import Place, place
+from dk_notebook.jupyter.completion.sql import Place, in_literal, place
 
 
 def offered(
     text: str, cursor: int, holdings: Holdings, variables: Mapping[str, Any], parameters: Iterable[str] | None = None
-) -> tuple[str, list[Candidate]]:
-    """What the cursor stands behind and is replaced, and with what. ``parameters``: instead of the variables'."""
+) -> Offer:
+    """What fits the cursor's place. ``parameters``: instead of the variables'."""
     found = place(text, cursor)
     if found is None:
-        return "", []
+        return Offer("", is_ours=not in_literal(text, cursor))
     if found.wanted == "parameter":
         names = values(variables) if parameters is None else parameters
-        return found.fragment, [Candidate(name, "variable") for name in beginning(found.typed, names)]
-    offer = _Offer(found, holdings, variables)
+        return _offer(found, (Candidate(name, "variable") for name in beginning(found.typed, names)))
+    offer = _Names(found, holdings, variables)
     candidates = offer.tables() if found.wanted == "table" else offer.columns()
-    return found.fragment, list({each.text: each for each in candidates}.values())
+    return _offer(found, candidates)
 
 
-class _Offer:
+def _offer(found: Place, candidates: Iterable[Candidate]) -> Offer:
+    return Offer(found.fragment, list({each.text: each for each in candidates}.values()), is_ours=True)
+
+
+class _Names:
     """The names that fit one place."""
 
     def __init__(self, found: Place, holdings: Holdings, variables: Mapping[str, Any]) -> None:

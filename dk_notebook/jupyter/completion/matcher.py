@@ -8,7 +8,8 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
-from dk_notebook.jupyter.completion.offers import NOTHING, SIGN, Offer, offered
+from dk_notebook.jupyter.completion.names import Offer
+from dk_notebook.jupyter.completion.offers import NOTHING, SIGN, offered
 
 log = logging.getLogger(__name__)
 
@@ -20,17 +21,29 @@ PRIORITY = 100
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 
+class _Silence(list[SimpleCompletion]):
+    """No completions, but the last word: IPython lets only a matcher that has some silence the others.
+
+    Where a store has not answered yet, or has no such name, Python's would come instead, after a second or more.
+    """
+
+    def __len__(self) -> int:
+        return 1
+
+
 def matcher(shell: Any) -> Matcher:
     """What is to be put among the ``custom_matchers`` of the shell's completer."""
 
     @context_matcher(identifier=IDENTIFIER, priority=PRIORITY)  # type: ignore[untyped-decorator]
     def match(context: CompletionContext) -> SimpleMatcherResult:
         offer = _offer(context, shell) if SIGN in context.full_text else NOTHING
+        completions = [SimpleCompletion(each.text, type=each.kind) for each in offer.candidates]
+        # Python's names, files and magics have no place where ours have one.
+        alone = bool(completions) or offer.is_ours
         return {
-            "completions": [SimpleCompletion(each.text, type=each.kind) for each in offer.candidates],
+            "completions": completions if completions or not alone else _Silence(),
             "matched_fragment": offer.fragment,
-            # Python's names, files and magics have no place where ours have one.
-            "suppress": bool(offer.candidates),
+            "suppress": alone,
             "ordered": True,
         }
 

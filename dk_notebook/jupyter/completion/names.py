@@ -30,6 +30,17 @@ class Candidate:
     kind: str
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What Tab offers at a place."""
+
+    fragment: str
+    """What stands before the cursor and is replaced."""
+    candidates: Sequence[Candidate] = ()
+    is_ours: bool = False
+    """The place is in a statement, where Python's names have nothing to say, even if there is no candidate."""
+
+
 def connections(*, only_open: bool = False) -> list[str]:
     """The names of connections: those that were made, then those that are configured. Nothing is opened or asked."""
     made = BOOK.all()
@@ -88,15 +99,13 @@ class Holdings:
 
 def is_usual(table: Table) -> bool:
     """Whether its name alone is enough, as users write it."""
-    return table.schema in USUAL and table.kind != "temporary table" and not set('".') & set(table.name)
+    return table.schema in USUAL and not set('".') & set(table.name)
 
 
 def full_name(table: Table) -> str:
     """A table's name, as `dk.columns` takes it."""
     if table.schema is None:
         return table.name
-    if table.kind == "temporary table":
-        return join_table(("temp", table.schema, table.name))
     return join_table((table.schema, table.name))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from dk_notebook.backends.registry import KNOWN
 from dk_notebook.jupyter.completion import in_sql, line, spelling
 from dk_notebook.jupyter.completion.cell import Where, where
-from dk_notebook.jupyter.completion.names import Candidate, Holdings, beginning, connections, full_name, is_usual
+from dk_notebook.jupyter.completion.names import Candidate, Holdings, Offer, beginning, connections, full_name, is_usual
 from dk_notebook.jupyter.magics import bench, close, connect, explain, query, status, tables
 from dk_notebook.jupyter.magics.flags import Flags
 
@@ -35,15 +35,6 @@ _MAGICS = {
 }
 SIGN = "%dk"
 """What a cell with one of them holds."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What Tab offers."""
-
-    fragment: str
-    """What stands before the cursor and is replaced."""
-    candidates: Sequence[Candidate] = ()
 
 
 NOTHING = Offer("")
@@ -84,8 +75,8 @@ def _in_statement(magic: _Magic, flags: str, text: str, cursor: int, variables: 
     if holdings.backend == "elasticsearch":
         from dk_notebook.jupyter.completion import in_esql  # here: it imports the driver, which may not be installed
 
-        return Offer(*in_esql.offered(text, cursor, holdings, variables, parameters))
-    return Offer(*in_sql.offered(text, cursor, holdings, variables, parameters))
+        return in_esql.offered(text, cursor, holdings, variables, parameters)
+    return in_sql.offered(text, cursor, holdings, variables, parameters)
 
 
 def _parameters(source: str | None, variables: Mapping[str, Any]) -> Iterable[str] | None:

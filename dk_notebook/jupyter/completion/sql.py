@@ -96,6 +96,11 @@ def place(text: str, cursor: int) -> Place | None:
     return Place(wanted, fragment, qualifiers, sources(codes, scopes), codes[at].scope, only, closes)
 
 
+def in_literal(text: str, cursor: int) -> bool:
+    """Whether the cursor stands in a string, which may name a file."""
+    return any(token.kind == "string" and token.start < cursor <= token.end for token in tokens(text))
+
+
 def _behind(after: list[Token]) -> list[Token]:
     """What stands behind the name that begins at the cursor, if one does."""
     begin = 0

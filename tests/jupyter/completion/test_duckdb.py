@@ -166,6 +166,23 @@ def test_python_names_and_files_are_not_among_ours(tab: Tab, shell: Shell, jedi:
     assert tab.others("%%dkquery\nselect na| from customers") == []
 
 
+@pytest.mark.parametrize("jedi", [False, True])
+@pytest.mark.parametrize("text", ["select * from na|", "select o.na| from orders o", "na|", "select * from orders na|"])
+def test_python_is_silent_where_a_statement_has_no_such_name(tab: Tab, shell: Shell, text: str, jedi: bool) -> None:
+    shell.ipython.Completer.use_jedi = jedi
+    shell.names["nameless"] = 1
+    assert (tab(f"%%dkquery\n{text}"), tab.others(f"%%dkquery\n{text}")) == ([], [])
+
+
+def test_files_are_completed_in_a_string(
+    tab: Tab, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.ipython.Completer.use_jedi = False
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trips.parquet").touch()
+    assert "IPCompleter.file_matcher" in tab.others("%%dkquery\nselect * from 'tri|")
+
+
 # --- the notebook's variables ---
 
 
@@ -197,11 +214,6 @@ def test_frames_of_the_notebook_are_tables(tab: Tab, shell: Shell, frame: object
 def test_a_table_wins_over_a_frame(tab: Tab, shell: Shell) -> None:
     shell.names["customers"] = pd.DataFrame({"other": [1]})
     assert tab("%%dkquery\nselect c.| from customers c") == ["id", "name"]
-
-
-def test_a_temporary_table_has_columns(tab: Tab, shop: dk.Connection) -> None:
-    shop.execute("create temp table scratch (x integer)")
-    assert tab("%%dkquery\nselect s.| from scratch s") in (["x"], [])
 
 
 # --- connections ---
