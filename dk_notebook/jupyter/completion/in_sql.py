@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dk_notebook.jupyter.completion import spelling
@@ -46,6 +46,7 @@ class _Names:
         self._place = found
         self._holdings = holdings
         self._frames = frames(variables) if holdings.backend == "duckdb" else {}
+        self._found: dict[Source, tuple[str, ...]] = {}
 
     def tables(self) -> Iterator[Candidate]:
         """Tables; a schema that is typed decides which."""
@@ -86,21 +87,26 @@ class _Names:
         for source in sources:
             yield from self._named(self._columns_of(source), "column")
 
-    def _columns_of(self, source: Source, seen: tuple[Source, ...] = ()) -> Iterator[str]:
+    def _columns_of(self, source: Source) -> Sequence[str]:
+        """The columns of a source, each once. Found once: clauses of WITH may read each other over and over."""
+        if source not in self._found:
+            self._found[source] = ()  # a recursive query names itself
+            self._found[source] = tuple(dict.fromkeys(self._columns_in(source)))
+        return self._found[source]
+
+    def _columns_in(self, source: Source) -> Iterator[str]:
         if source.columns:
             yield from source.columns
             return
         clause = self._place.sources.clauses.get(source.parts[0].lower()) if len(source.parts) == 1 else None
-        if source in seen:
-            return  # a recursive query names itself
         if clause is not None and clause is not source:
-            yield from self._columns_of(clause, (*seen, source))
+            yield from self._columns_of(clause)
         elif source.inner is not None:
             for output in self._place.sources.outputs(source.inner):
                 if isinstance(output, str):
                     yield output
                 else:
-                    yield from self._columns_of(output, (*seen, source))
+                    yield from self._columns_of(output)
         elif len(source.parts) == 1 and self._holdings.table(source.parts) is None:
             name = source.parts[0]
             frame = next((frame for each, frame in self._frames.items() if same(each, name)), None)

@@ -29,6 +29,8 @@ class Code:
 
     token: Token
     scope: int
+    opening: int | None = None
+    """The place of the parenthesis that opens the query or list of arguments it stands in."""
 
     @property
     def word(self) -> str:
@@ -129,16 +131,19 @@ def scoped(tokens: Iterable[Token]) -> tuple[list[Code], Scopes]:
     scopes = Scopes()
     codes: list[Code] = []
     open_scopes = [0]
+    openings: list[int | None] = [None]
     for token in tokens:
         if token.kind == "blank":
             continue
         if token.kind == "mark" and token.text == ")" and len(open_scopes) > 1:
             open_scopes.pop()
+            openings.pop()
         elif token.kind == "word" and token.upper in _APART:
             open_scopes[-1] = scopes.new(scopes.parents[open_scopes[-1]])
-        codes.append(Code(token, open_scopes[-1]))
+        codes.append(Code(token, open_scopes[-1], openings[-1]))
         if token.kind == "mark" and token.text == "(":
             open_scopes.append(scopes.new(open_scopes[-1]))
+            openings.append(len(codes) - 1)
     return codes, scopes
 
 
@@ -164,13 +169,8 @@ def is_no_table(codes: Sequence[Code], at: int) -> bool:
         return False
     if codes[at - 1].word == "DISTINCT":
         return True
-    opening = next((each for each in range(at - 1, 0, -1) if _opens(codes, each, codes[at].scope)), None)
-    return opening is not None and codes[opening - 1].word in FROM_IN_FUNCTIONS
-
-
-def _opens(codes: Sequence[Code], at: int, scope: int) -> bool:
-    """Whether the parenthesis there begins a query or a list of arguments."""
-    return codes[at].is_mark("(") and codes[at].scope != scope and codes[at + 1].scope == scope
+    opening = codes[at].opening
+    return opening is not None and opening > 0 and codes[opening - 1].word in FROM_IN_FUNCTIONS
 
 
 def same(one: str | None, other: str | None) -> bool:

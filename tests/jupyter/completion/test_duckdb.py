@@ -211,6 +211,13 @@ def test_frames_of_the_notebook_are_tables(tab: Tab, shell: Shell, frame: object
     assert tab("%%dkquery\nselect m.| from monthly m") == ["sum", '"a b"']
 
 
+def test_clauses_that_read_each_other_twice_are_looked_through_once(tab: Tab) -> None:
+    # 2 to the 40 ways lead from the last to the table.
+    twice = (f"c{at} as (select * from c{at - 1} a join c{at - 1} b using (id))" for at in range(1, 41))
+    clauses = ", ".join(["c0 as (select * from customers)", *twice])
+    assert tab(f"%%dkquery\nwith {clauses} select na| from c40") == ["name"]
+
+
 def test_a_table_wins_over_a_frame(tab: Tab, shell: Shell) -> None:
     shell.names["customers"] = pd.DataFrame({"other": [1]})
     assert tab("%%dkquery\nselect c.| from customers c") == ["id", "name"]
