@@ -12,6 +12,7 @@ import chart
 import duckdb_peer
 import elasticsearch_peer
 import import_peer
+import notebook_peer
 import pandas as pd
 import postgres_peer
 import records_peer
@@ -33,6 +34,7 @@ class Subject:
 
 SUBJECTS = {
     "import": Subject(import_peer.about, import_peer.rows),
+    "notebook": Subject(notebook_peer.about, notebook_peer.rows),
     "duckdb": Subject(duckdb_peer.about, duckdb_peer.rows),
     "postgres": Subject(postgres_peer.about, postgres_peer.rows, postgres_peer.CHARTED),
     "records": Subject(records_peer.about, records_peer.rows),

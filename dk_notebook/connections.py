@@ -18,7 +18,7 @@ from dk_notebook.errors import ConfigError, DkError
 from dk_notebook.runtime import pools, thread
 from dk_notebook.store import Store
 
-__all__ = ["Connection", "close", "connect", "connections", "resolve", "status", "use"]
+__all__ = ["Connection", "close", "connect", "connections", "found", "resolve", "status", "use"]
 
 Row = dict[str, Any]
 
@@ -99,6 +99,24 @@ def resolve(connection: str | Connection | None = None) -> Connection:
     return BOOK.add(_wanted(target, None, None, {})[0])
 
 
+def found(target: str | None = None) -> Connection | None:
+    """The connection that `resolve` would give, if it is there already; nothing is asked, made or opened for it.
+
+    None: `resolve` would make it, or raise.
+    """
+    try:
+        name = _default() if target is None else target
+        made = BOOK.all()
+        if "://" not in name or all(each.backend != registry.of_url(name) for each in made):
+            return next((each for each in made if each.name == name), None)
+        description = descriptions.of_url(name)
+        if description.asks:
+            return BOOK.described(description)
+        return BOOK.same(description.kind, description.config())
+    except DkError:
+        return None
+
+
 def use(name: str | Connection) -> None:
     """Make a connection the default one. Opens nothing; ConfigError when nothing has that name."""
     wanted = name.name if isinstance(name, Connection) else name
@@ -132,7 +150,7 @@ def connections() -> list[Row]:
 
     Asks for no secret. Where a configured one could not be made, its location says why, in parentheses.
     """
-    default = _default_if_any()
+    default = default_name()
     made = BOOK.all()
     rows = [_row(each.name, each.backend, each.location, each.source, is_open=each.is_open) for each in made]
     taken = {each.name for each in made}
@@ -231,7 +249,8 @@ def _default() -> str:
     return BOOK.used or descriptions.default(BOOK.first)
 
 
-def _default_if_any() -> str | None:
+def default_name() -> str | None:
+    """The name of the default connection; None: several are configured, and none is it."""
     try:
         return _default()
     except ConfigError:  # several are configured and none is the default: for a list that is no error

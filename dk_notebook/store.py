@@ -22,6 +22,11 @@ class Store:
         """A session from the pool of the running loop, which is opened on first use."""
         return Leased(self, operation)
 
+    def session_at_hand(self, operation: Operation) -> AbstractAsyncContextManager[Session] | None:
+        """A session from the pool of the running loop, if that is open already; None: it is not."""
+        pool: Backend | None = pools.at_hand(self.backend, self.config)
+        return None if pool is None else pool.session(operation)
+
     async def close(self) -> None:
         """Give the pools back on every loop; a pool that others hold too stays open."""
         await pools.release(owner=self)

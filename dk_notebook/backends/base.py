@@ -350,6 +350,25 @@ class Browsable(Protocol):
 
 
 @runtime_checkable
+class Listing(Protocol):
+    """A session that can tell the names of columns quicker than all about them."""
+
+    async def column_names(self, table: str) -> list[str]:
+        """The names of a table's columns, in their order. NotFound."""
+
+
+@runtime_checkable
+class Foldered(Protocol):
+    """A session whose tables lie in folders, one within another."""
+
+    async def names_below(self, folder: str) -> list[str]:
+        """What lies right below a folder and may be a table, by its whole name; quickly, by one listing.
+
+        ``folder`` is empty (that of the connection) or ends with a slash.
+        """
+
+
+@runtime_checkable
 class Explainable(Protocol):
     """A session that tells how its store would run a query."""
 

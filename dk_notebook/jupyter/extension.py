@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from IPython.core.magic import Magics
 
 from dk_notebook.jupyter import tracebacks
+from dk_notebook.jupyter.completion.matcher import Matcher, matcher
 from dk_notebook.jupyter.display import UnderTheCell
 from dk_notebook.jupyter.magics.bench import BenchMagics
 from dk_notebook.jupyter.magics.close import CloseMagics
@@ -17,27 +19,39 @@ from dk_notebook.jupyter.magics.query import QueryMagics
 from dk_notebook.jupyter.magics.status import StatusMagics
 from dk_notebook.jupyter.magics.tables import TablesMagics
 
-_loaded: WeakKeyDictionary[Any, UnderTheCell] = WeakKeyDictionary()
+
+@dataclass(frozen=True)
+class _Added:
+    """What a shell got."""
+
+    under: UnderTheCell
+    matcher: Matcher
+
+
+_loaded: WeakKeyDictionary[Any, _Added] = WeakKeyDictionary()
 
 
 def load(shell: Any) -> None:
-    """Add the magics, the line under a cell and the short tracebacks. A second time: nothing."""
+    """Add the magics, their completion, the line under a cell and the short tracebacks. A second time: nothing."""
     if shell in _loaded:
         return
-    under = _loaded[shell] = UnderTheCell()
-    for magics in _magics(shell, under):
+    added = _loaded[shell] = _Added(UnderTheCell(), matcher(shell))
+    for magics in _magics(shell, added.under):
         shell.register_magics(magics)
-    shell.events.register("post_execute", under.show)
+    shell.Completer.custom_matchers.append(added.matcher)
+    shell.events.register("post_execute", added.under.show)
     tracebacks.shorten(shell)
 
 
 def unload(shell: Any) -> None:
     """Take away what `load` added. Not loaded: nothing."""
-    under = _loaded.pop(shell, None)
-    if under is None:
+    added = _loaded.pop(shell, None)
+    if added is None:
         return
-    shell.events.unregister("post_execute", under.show)
-    for magics in _magics(shell, under):
+    shell.events.unregister("post_execute", added.under.show)
+    if added.matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(added.matcher)
+    for magics in _magics(shell, added.under):
         for kind, names in magics.magics.items():
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)

@@ -108,6 +108,12 @@ async def acquire(kind: type[Any], config: Hashable, *, owner: Hashable) -> Any:
             await asyncio.wait([entry.opening], timeout=LAST)
 
 
+def at_hand(kind: type[Any], config: Hashable) -> Any | None:
+    """The pool of the running loop for these settings if it is open already; nothing is opened and nobody waits."""
+    entry = _entries.get((asyncio.get_running_loop(), kind, config))
+    return None if entry is None else entry.pool
+
+
 async def _open(entry: _Entry) -> Any:
     _, kind, config = entry.key
     try:

@@ -37,6 +37,14 @@ def test_unloading_leaves_the_shell_as_it_was(bare_shell: Shell) -> None:
     assert (after, hasattr(DkError, "_render_traceback_")) == (before, False)
 
 
+def test_loading_adds_one_matcher_and_unloading_takes_it_away(bare_shell: Shell) -> None:
+    found = []
+    for step in (extension.load, extension.load, extension.unload):
+        step(bare_shell.ipython)
+        found.append([each.matcher_identifier for each in bare_shell.ipython.Completer.custom_matchers])
+    assert found == [["dk_notebook"], ["dk_notebook"], []]
+
+
 def test_unloading_what_is_not_loaded_does_nothing(bare_shell: Shell) -> None:
     extension.unload(bare_shell.ipython)
 

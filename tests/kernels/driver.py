@@ -168,6 +168,13 @@ class Kernel:
         """The value of an expression in the kernel, which JSON can carry."""
         return json.loads(self.ok(f"import json; print(json.dumps({expression}))").stdout)
 
+    def complete(self, code: str, cursor: int | None = None) -> tuple[list[str], int, int]:
+        """What Tab offers at the cursor (None: at the end), and the stretch of the code that it replaces."""
+        assert self._open is not None
+        reply = self._open.complete(code, cursor, reply=True, timeout=PATIENCE)["content"]
+        assert reply["status"] == "ok", reply
+        return reply["matches"], reply["cursor_start"], reply["cursor_end"]
+
     # --- what a front end's buttons do ---
 
     def interrupt(self) -> None:

@@ -59,17 +59,18 @@ def unregistered(cursor: Any, name: str) -> None:
 
 def _named(cursor: Any, text: str, frames: Mapping[str, Any]) -> list[str]:
     """The names in ``text`` that are frames of the caller, each once."""
-    if '"' not in text and not any(_is_frame(frames.get(word)) for word in _WORD.findall(text)):
+    if '"' not in text and not any(is_frame(frames.get(word)) for word in _WORD.findall(text)):
         return []  # most queries: DuckDB need not be asked which of the words are tables
     try:
         # Not on `cursor`: a text that this refuses would abort its transaction.
         found = [name.strip('"').replace('""', '"') for name in cursor.cursor().get_table_names(text)]
     except duckdb.Error:  # DML, PIVOT and what has mistakes, which are reported when it runs
         found = [(m["quoted"] or m["bare"]).replace('""', '"') for m in _TABLE.finditer(text)]
-    return [name for name in dict.fromkeys(found) if _is_frame(frames.get(name))]
+    return [name for name in dict.fromkeys(found) if is_frame(frames.get(name))]
 
 
-def _is_frame(value: Any) -> bool:
+def is_frame(value: Any) -> bool:
+    """Whether SQL can name it as a table."""
     if isinstance(value, (pd.DataFrame, pa.Table, pa.RecordBatch, pa.RecordBatchReader)):
         return True
     kind = type(value)

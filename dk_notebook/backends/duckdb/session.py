@@ -176,6 +176,10 @@ class DuckDBSession(Session, Documents):
         """See `Browsable.columns`."""
         return await self._run(lambda: catalog.describe(self.cursor, table))
 
+    async def column_names(self, table: str) -> list[str]:
+        """See `Listing.column_names`."""
+        return await self._run(lambda: catalog.column_names(self.cursor, table))
+
     async def explain(self, query: Native, *, analyze: bool) -> pa.Table:
         """See `Explainable.explain`."""
         ready = prepared(query)

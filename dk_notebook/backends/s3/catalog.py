@@ -88,22 +88,47 @@ async def suggested(session: S3Session, table: str, error: NotFound) -> NotFound
     return error
 
 
+async def names_below(session: S3Session, folder: str) -> list[str]:
+    """The answer of `Foldered.names_below`: prefixes, and objects that can be read; of ``s3://`` the buckets."""
+    if folder == SCHEME or not (folder or session.config.bucket):
+        return [f"{SCHEME}{name}" for name in await session.bucket_names()]
+    if folder.startswith(SCHEME):
+        bucket, _, prefix = folder.removeprefix(SCHEME).partition("/")
+        objects = session.objects_in(bucket)
+    else:
+        objects = session.objects
+        prefix = f"{session.config.prefix}/{folder}" if session.config.prefix else folder
+    page, _ = await _listed(objects, prefix)
+    names = [each.removeprefix(prefix).rstrip("/") for each in page.folders]
+    names += [name for entry in page.entries if format_of(name := entry.key.removeprefix(prefix)) is not None]
+    return sorted(f"{folder}{name}" for name in names if _is_shown(name))
+
+
 async def _below(objects: Objects, prefix: str) -> Page:
-    """What lies right below a prefix."""
+    """What lies right below a prefix. Warns where that is not all."""
+    page, is_whole = await _listed(objects, prefix)
+    if not is_whole:
+        warnings.warn(
+            f"more than {LISTED:,} names below {SCHEME}{objects.bucket}/{prefix}: not all of them are told",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return page
+
+
+async def _listed(objects: Objects, prefix: str) -> tuple[Page, bool]:
+    """What lies right below a prefix, and whether that is all."""
     entries: list[Any] = []
     folders: list[str] = []
+    is_whole = True
     async with aclosing(objects.list(prefix, by_folder=True)) as pages:
         async for page in pages:
             entries += page.entries
             folders += page.folders
             if len(entries) + len(folders) > LISTED:
-                warnings.warn(
-                    f"more than {LISTED:,} names below {SCHEME}{objects.bucket}/{prefix}: not all of them are told",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+                is_whole = False
                 break
-    return Page(tuple(entries), tuple(folders))
+    return Page(tuple(entries), tuple(folders)), is_whole
 
 
 async def _dataset(objects: Objects, folder: str, prefix: str, turns: asyncio.Semaphore) -> dict[str, Any] | None:

@@ -90,6 +90,10 @@ class S3Session(Session, S3Documents):
         """See `Browsable.columns`."""
         return await catalog.columns(self, table)
 
+    async def names_below(self, folder: str) -> list[str]:
+        """See `Foldered.names_below`."""
+        return await catalog.names_below(self, folder)
+
     async def bucket_names(self) -> list[str]:
         """The buckets of the account. ConnectionFailed, and QueryError where they may not be listed."""
         return await self._requests.made(self._requests.store.general.buckets, bucket="")

@@ -73,26 +73,26 @@ class Flags(argparse.ArgumentParser):
     def _take(self, flag: str, words: list[str], line: str, position: int) -> int:
         """Add a flag to ``words``, and its value, which begins at ``position``; where the next word begins."""
         words.append(_unquoted(flag))
-        if self._wants_value(flag) and (value := _WORD.match(line, position)):
+        if self.awaited(flag) is not None and (value := _WORD.match(line, position)):
             words[-1:] = _joined(words[-1], _unquoted(value[1]))
             return value.end()
         return position
 
-    def _wants_value(self, word: str) -> bool:
-        """Whether the word after this flag is its value. UsageError for an unknown flag."""
+    def awaited(self, word: str) -> argparse.Action | None:
+        """The flag whose value is the next word, of the flags in this one; None: none. UsageError: no such flag."""
         known = self._option_string_actions
         if word.startswith("--"):
             name, assigned, _ = word.partition("=")
             if name not in known:
                 self._refuse(name)
-            return not assigned and known[name].nargs != 0
+            return None if assigned or known[name].nargs == 0 else known[name]
         for at, letter in enumerate(word[1:], start=1):  # -q, -qn 10, -n10
             flag = f"-{letter}"
             if flag not in known:
                 self._refuse(flag)
             if known[flag].nargs != 0:
-                return at == len(word) - 1
-        return False
+                return known[flag] if at == len(word) - 1 else None
+        return None
 
     def _refuse(self, flag: str) -> NoReturn:
         near = did_you_mean(flag, self._option_string_actions)
