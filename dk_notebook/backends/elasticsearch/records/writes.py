@@ -86,7 +86,9 @@ async def put(client: Client, index: str, documents: Sequence[Document], mode: P
     """See `Documents.put`."""
     if not documents:
         return []
-    if mode != "update" and not await client.exists(names.path(index)):  # the server would make one of its own
+    # The server would make one of its own, with a mapping that it guesses. Nothing in a bulk request forbids just that:
+    # with `require_alias` it takes no index that is there either.
+    if mode != "update" and not await client.exists(names.path(index)):
         raise NotFound(f"no such index [{index}]", code="index_not_found_exception")
     if mode == "create":
         await _created(client, index, documents)
