@@ -21,7 +21,7 @@ from dk_notebook.backends.elasticsearch.writing.plan import planned
 from dk_notebook.frames.stream import ArrowStream
 from tests.backends.elasticsearch.bulks import client_of
 from tests.services.elasticsearch_address import ElasticsearchAddress
-from tests.services.scripted_elasticsearch import Answer, ScriptedElasticsearch
+from tests.services.scripted_elasticsearch import Answer, ScriptedElasticsearch, failure
 
 SCHEMA = pa.schema({"id": pa.int64(), "label": pa.dictionary(pa.int8(), pa.string())})
 
@@ -211,5 +211,35 @@ async def test_a_write_that_is_stopped_at_any_moment_leaves_no_index(client: Cli
             await task
         assert time.monotonic() - started < 3
     client.operation.unheard = False  # a busy server may be late with it
-    await asyncio.sleep(1)
-    assert await client.json("GET", f"/{elasticsearch_index}*/_alias") == {}
+    for _ in range(100):
+        if not await client.json("GET", f"/{elasticsearch_index}*/_alias"):
+            break
+        await asyncio.sleep(0.1)
+    else:
+        pytest.fail("an index is left")
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("late", ["PUT /things$", "DELETE /things$"])
+async def test_a_node_that_is_late_is_still_told_to_delete_what_a_stopped_write_has_made(
+    node: ScriptedElasticsearch, late: str
+) -> None:
+    node.always("GET /things$", failure(404, "index_not_found_exception", "no such index [things]"))
+    node.always(late, Answer(body={"acknowledged": True}, after=1.5))
+    async with client_of(node) as client:
+        write = asyncio.create_task(
+            ingested(client, TableWrite(table="things"), ArrowStream(pa.schema({"n": pa.int64()}), endless()))
+        )
+        for _ in range(1_000):
+            if node.asked("PUT /things$" if late.startswith("PUT") else "_bulk"):
+                break
+            await asyncio.sleep(0.01)
+        write.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await write
+        assert client.operation.unheard
+        for _ in range(500):
+            if node.asked("DELETE /things$"):
+                break
+            await asyncio.sleep(0.02)
+    assert len(node.asked("DELETE /things$")) == 1

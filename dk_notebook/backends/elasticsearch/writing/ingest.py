@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from dk_notebook.backends.base import Rejected, TableWrite, WriteReport
 from dk_notebook.backends.elasticsearch import names
-from dk_notebook.backends.elasticsearch.connections.client import Client
+from dk_notebook.backends.elasticsearch.connections.client import BRIEF, Client
 from dk_notebook.backends.elasticsearch.writing import alias, ids
 from dk_notebook.backends.elasticsearch.writing.alias import LAST_WORD, Move
 from dk_notebook.backends.elasticsearch.writing.bulk import Bulk
@@ -47,6 +47,8 @@ ANSWERS = 0.3
 UNMADE = 0.6
 """Seconds that the server gets, after a stop, to answer what is under way, and then to delete an index that the write
 has made; it goes on deleting after them."""
+LATE = 10.0
+"""Seconds for which, after those, it is still told to delete that index."""
 
 TWICE = "the key is in the data twice"
 
@@ -175,12 +177,20 @@ class Ingest:
             await asyncio.shield(asked)
         except asyncio.CancelledError:
             await asyncio.wait([asked], timeout=LAST_WORD)
-            if not asked.done():
-                asked.cancel()
+            if asked.done():
+                self._made = asked.exception() is None
+            else:
                 self.client.operation.unheard = True
-            self._made = asked.done() and not asked.cancelled() and asked.exception() is None
+                self.client.cluster.begin(self._unmade_late(asked), name=f"delete {self.meant.index}")
             raise
         self._made = True
+
+    async def _unmade_late(self, asked: asyncio.Future[Any]) -> None:
+        """Delete the index where the server says, after the stop, that it is made."""
+        with contextlib.suppress(TimeoutError, DkError):
+            async with asyncio.timeout(LATE):
+                await asked
+                await self._deleted()
 
     async def _sent(self, bulk: Bulk, batches: AsyncIterator[pa.RecordBatch]) -> None:
         """Send all rows. Raises what ends the write, with the number of rows that are in by then."""
@@ -221,8 +231,16 @@ class Ingest:
             await self.client.farewell("POST", names.path(self.meant.index, "_refresh"), seconds=UNMADE)
 
     async def _unmade(self) -> None:
-        """Delete the index that this write has made."""
-        await self.client.farewell("DELETE", names.path(self.meant.index), seconds=UNMADE)
+        """Delete the index that this write has made. A server that is late with it still hears of it."""
+        deleting = self.client.cluster.begin(self._deleted(), name=f"delete {self.meant.index}")
+        await asyncio.wait([deleting], timeout=BRIEF if self.client.operation.unheard else UNMADE)
+        if not deleting.done():
+            self.client.operation.unheard = True
+
+    async def _deleted(self) -> None:
+        with contextlib.suppress(TimeoutError, DkError):
+            async with asyncio.timeout(LATE):
+                await self.client.raw("DELETE", names.path(self.meant.index), allowed=range(400, 600))
 
     # --- on worker threads --------------------------------------------------------------------------------------------
 
