@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from dk_notebook.backends.elasticsearch import names
 from dk_notebook.backends.elasticsearch.connections.client import FAREWELL, Client
-from dk_notebook.errors import DkError
 
 KEEP_ALIVE: Final = "3m"
 """For how long the server remembers it after each search."""
-LATE: Final = 10.0
-"""Seconds for which the answer of a server is waited for that is wanted no more."""
 LOOK: Final = 0.1
 """Seconds between two looks whether somebody else needs its connection."""
 
@@ -38,27 +34,22 @@ class PointInTime:
             answer = await asyncio.shield(asking)
         except asyncio.CancelledError:
             # Where it is being opened it must be closed, also by a server that answers when nobody waits any more.
-            closing = self._client.cluster.begin(self._closed_late(asking), name="close a point in time")
+            closing = self._client.cluster.tell_late(lambda: self._closed_late(asking), name="close a point in time")
             await asyncio.wait([closing], timeout=FAREWELL)
             raise
         self._id = answer["id"]
 
     async def _closed_late(self, asking: asyncio.Future[Any]) -> None:
-        """Let the server forget what it is asked to hold.
-
-        Who takes longer than `LATE` is left to forget it, and so is one on whose connection somebody else waits.
-        """
+        """Let the server forget what it is asked to hold; where somebody else waits for the connection, by itself."""
         cluster = self._client.cluster
         try:
             # The lease of the one who was stopped is not free yet.
             await asyncio.wait([asking], timeout=FAREWELL)
-            with suppress(TimeoutError, DkError):
-                async with asyncio.timeout(LATE):
-                    while not (await asyncio.wait([asking], timeout=LOOK))[0]:
-                        if cluster.is_wanted:
-                            return
-                    point = asking.result()["id"]
-                    await self._client.raw("DELETE", "/_pit", body={"id": point}, allowed=range(400, 600))
+            while not (await asyncio.wait([asking], timeout=LOOK))[0]:
+                if cluster.is_wanted:
+                    return
+            point = asking.result()["id"]
+            await self._client.raw("DELETE", "/_pit", body={"id": point}, allowed=range(400, 600))
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)

@@ -8,7 +8,8 @@ import random
 import re
 import uuid
 import warnings
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from elasticsearch import AsyncElasticsearch
 from dk_notebook.backends.elasticsearch.config import ElasticsearchConfig
 from dk_notebook.backends.elasticsearch.connections.node import WIRING, Node, Wiring
 from dk_notebook.backends.elasticsearch.errors import is_late, refused, translated, was_not_sent
-from dk_notebook.errors import ConnectionFailed
+from dk_notebook.errors import ConnectionFailed, DkError
 from dk_notebook.runtime.leases import Leases, PoolStatus
 from dk_notebook.runtime.tasks import ended
 
@@ -32,6 +33,9 @@ PAUSES: Final = (0.2, 1.0)
 BUSY: Final = frozenset({429, 502, 503, 504})
 DEAD: Final = 5.0
 """Seconds at most for which a node that did not answer is asked only when no other does."""
+
+LATE: Final = 10.0
+"""Seconds for which a server that is late for a stop is still talked to."""
 
 JSON: Final = "application/vnd.elasticsearch+json; compatible-with=8"
 NDJSON: Final = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
@@ -249,6 +253,19 @@ class Cluster:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
+
+    def tell_late(self, tell: Callable[[], Awaitable[None]], *, name: str) -> asyncio.Task[None]:
+        """What a server still is to hear that was late for a stop: `begin`, for `LATE` seconds at most.
+
+        What comes of it is nobody's business any more: ``tell`` may raise DkError.
+        """
+
+        async def told() -> None:
+            with suppress(TimeoutError, DkError):
+                async with asyncio.timeout(LATE):
+                    await tell()
+
+        return self.begin(told(), name=name)
 
     # --- connections ------------------------------------------------------------------------------------------------
 

@@ -47,8 +47,6 @@ ANSWERS = 0.3
 UNMADE = 0.6
 """Seconds that the server gets, after a stop, to answer what is under way, and then to delete an index that the write
 has made; it goes on deleting after them."""
-LATE = 10.0
-"""Seconds for which, after those, it is still told to delete that index."""
 
 TWICE = "the key is in the data twice"
 
@@ -181,16 +179,9 @@ class Ingest:
                 self._made = asked.exception() is None
             else:
                 self.client.operation.unheard = True
-                self.client.cluster.begin(self._unmade_late(asked), name=f"delete {self.meant.index}")
+                self._tell_to_delete(asked)
             raise
         self._made = True
-
-    async def _unmade_late(self, asked: asyncio.Future[Any]) -> None:
-        """Delete the index where the server says, after the stop, that it is made."""
-        with contextlib.suppress(TimeoutError, DkError):
-            async with asyncio.timeout(LATE):
-                await asked
-                await self._deleted()
 
     async def _sent(self, bulk: Bulk, batches: AsyncIterator[pa.RecordBatch]) -> None:
         """Send all rows. Raises what ends the write, with the number of rows that are in by then."""
@@ -232,15 +223,20 @@ class Ingest:
 
     async def _unmade(self) -> None:
         """Delete the index that this write has made. A server that is late with it still hears of it."""
-        deleting = self.client.cluster.begin(self._deleted(), name=f"delete {self.meant.index}")
+        deleting = self._tell_to_delete()
         await asyncio.wait([deleting], timeout=BRIEF if self.client.operation.unheard else UNMADE)
         if not deleting.done():
             self.client.operation.unheard = True
 
-    async def _deleted(self) -> None:
-        with contextlib.suppress(TimeoutError, DkError):
-            async with asyncio.timeout(LATE):
-                await self.client.raw("DELETE", names.path(self.meant.index), allowed=range(400, 600))
+    def _tell_to_delete(self, made: asyncio.Future[Any] | None = None) -> asyncio.Task[None]:
+        """Have the index deleted, whoever waits for it; ``made``: once the server says that there is one."""
+
+        async def delete() -> None:
+            if made is not None:
+                await made
+            await self.client.raw("DELETE", names.path(self.meant.index), allowed=range(400, 600))
+
+        return self.client.cluster.tell_late(delete, name=f"delete {self.meant.index}")
 
     # --- on worker threads --------------------------------------------------------------------------------------------
 
