@@ -13,6 +13,7 @@ import pandas as pd
 from dk_notebook.backends.base import Backend, BackendConfig
 from dk_notebook.descriptions import Description
 from dk_notebook.errors import ConnectionFailed
+from dk_notebook.frames import page
 from dk_notebook.methods import ConnectionMethods
 from dk_notebook.runtime import pools, thread
 from dk_notebook.runtime.leases import PoolStatus
@@ -163,17 +164,8 @@ class Connection(ConnectionMethods):
         return f"<Connection {self.name!r}: {self.backend}, {self.location}, {'; '.join(self._state())}>"
 
     def _repr_html_(self) -> str:
-        import html  # here: a millisecond that `import dk_notebook` need not take
-
         cells = [self.name, self.backend, self.location, "; ".join(self._state())]
-        heads = ["connection", "backend", "location", "pool"]
-        return (
-            "<table><thead><tr>"
-            + "".join(f"<th>{head}</th>" for head in heads)
-            + "</tr></thead><tbody><tr>"
-            + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-            + "</tr></tbody></table>"
-        )
+        return page.table(["connection", "backend", "location", "pool"], [cells])
 
     def __reduce__(self) -> Any:
         raise TypeError("a connection is not pickled: its pools belong to this process")

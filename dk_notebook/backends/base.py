@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from dk_notebook.backends.documents import DocumentPlace
 from dk_notebook.config.settings import ENVIRONMENT, Level
-from dk_notebook.frames.page import preformatted
+from dk_notebook.frames import page
 from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.records.query import Query
 from dk_notebook.runtime.leases import PoolStatus
@@ -202,7 +202,7 @@ class WriteReport:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        return preformatted(str(self), wrapped=True) + _rejections(self.rejected)
+        return page.preformatted(str(self), wrapped=True) + _rejections(self.rejected)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +238,7 @@ class WritePlan:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        return preformatted(str(self))
+        return page.preformatted(str(self))
 
 
 SHOWN = 10
@@ -247,22 +247,14 @@ SHOWN = 10
 
 def _rejections(rejected: Sequence[Rejected]) -> str:
     """The first rejected rows as a table; nothing where there are none."""
-    import html  # here: a millisecond that `import dk_notebook` need not take
-
-    def line(cells: Sequence[object], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
-
     if not rejected:
         return ""
-    lines = [
-        line([row.position, "" if row.label is None else row.label, row.column or "", row.reason], "td")
-        for row in rejected[:SHOWN]
+    rows = [
+        (row.position, "" if row.label is None else row.label, row.column or "", row.reason) for row in rejected[:SHOWN]
     ]
-    head = line(["row", "label", "column", "reason"], "th")
-    # Two dollars of a reason are no formula.
-    table = f'<table class="mathjax_ignore"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
+    told = page.table(["row", "label", "column", "reason"], rows)
     more = len(rejected) - SHOWN
-    return table + (f"<div>{more:,} more in report.rejected</div>" if more > 0 else "")
+    return told + (f"<div>{more:,} more in report.rejected</div>" if more > 0 else "")
 
 
 # --- the contract -----------------------------------------------------------------------------------------------
