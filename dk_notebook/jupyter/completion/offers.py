@@ -42,8 +42,6 @@ NOTHING = Offer("")
 
 def offered(cell: str, cursor: int, variables: Mapping[str, Any]) -> Offer:
     """What Tab offers in a cell whose notebook has these variables. Opens no connection, waits 0.2 s at most."""
-    if SIGN not in cell:
-        return NOTHING
     place = where(cell, cursor)
     magic = _MAGICS.get(place.magic) if place is not None else None
     if place is None or magic is None:
