@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
+import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
@@ -14,6 +18,25 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     client = NotebookClient(notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     with (folder / "kernel.stderr").open("w") as stderr:
         client.execute(stderr=stderr)
+
+
+def run_whole(name: str, folder: Path) -> NotebookNode:
+    """A notebook of the project after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    begun = time.monotonic()
+    execute(notebook, folder)
+    notebook.metadata["seconds"] = time.monotonic() - begun
+    return notebook
+
+
+def warned(notebook: NotebookNode) -> list[str]:
+    """What its cells said on stderr."""
+    return [output.text for cell in code_cells(notebook) for output in cell.outputs if output.get("name") == "stderr"]
+
+
+def failed(notebook: NotebookNode) -> list[str]:
+    """The cells that ended with an error."""
+    return [cell.id for cell in code_cells(notebook) if any(o.output_type == "error" for o in cell.outputs)]
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-
-import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.notebooks.executed import code_cells, execute, shown
+from tests.notebooks.executed import code_cells, failed, run_whole, shown, warned
 
 pytestmark = [pytest.mark.kernel, pytest.mark.postgres, pytest.mark.timeout(300)]
-
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05-benchmarking.ipynb"
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     """The notebook after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    begun = time.monotonic()
-    execute(notebook, tmp_path_factory.mktemp("benchmarking"))
-    notebook.metadata["seconds"] = time.monotonic() - begun
-    return notebook
+    return run_whole("05-benchmarking.ipynb", tmp_path_factory.mktemp("benchmarking"))
 
 
 def test_no_cell_warns_or_fails(executed: NotebookNode) -> None:
-    outputs = [output for cell in code_cells(executed) for output in cell.outputs]
-    assert [output for output in outputs if output.get("name") == "stderr" or output.output_type == "error"] == []
+    assert (warned(executed), failed(executed)) == ([], [])
 
 
 @pytest.mark.parametrize(

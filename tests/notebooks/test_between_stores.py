@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
 
-import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.notebooks.executed import code_cells, execute, shown
+from tests.notebooks.executed import failed, run_whole, shown, warned
 from tests.services.elasticsearch_address import ElasticsearchAddress
 
 pytestmark = [
@@ -18,27 +15,20 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06-between-stores.ipynb"
-
 
 @pytest.fixture(scope="module")
 def executed(elasticsearch_node: ElasticsearchAddress, tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     """The notebook after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    begun = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("AWS_"):
                 patch.delenv(name)
         patch.setenv("ELASTICSEARCH_URL", f"{elasticsearch_node.scheme}://{elasticsearch_node.url.partition('://')[2]}")
-        execute(notebook, tmp_path_factory.mktemp("between"))
-    notebook.metadata["seconds"] = time.monotonic() - begun
-    return notebook
+        return run_whole("06-between-stores.ipynb", tmp_path_factory.mktemp("between"))
 
 
 def test_no_cell_warns_or_fails(executed: NotebookNode) -> None:
-    outputs = [output for cell in code_cells(executed) for output in cell.outputs]
-    assert [output for output in outputs if output.get("name") == "stderr" or output.output_type == "error"] == []
+    assert (warned(executed), failed(executed)) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import nbformat
@@ -11,36 +10,29 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from dk_notebook.testing.services.ports import free_port
-from tests.notebooks.executed import code_cells, execute, shown
+from tests.notebooks.executed import NOTEBOOKS, code_cells, execute, failed, run_whole, shown, warned
 from tests.services.elasticsearch_address import ElasticsearchAddress
 
 pytestmark = [pytest.mark.kernel, pytest.mark.elasticsearch, pytest.mark.timeout(300)]
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-elasticsearch.ipynb"
 VARIABLE = "ELASTICSEARCH_URL"
 
 
 @pytest.fixture(scope="module")
 def executed(elasticsearch_node: ElasticsearchAddress, tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     """The notebook after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    begun = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         # As other programs spell it, who take nothing but http:// and https://.
         patch.setenv(VARIABLE, f"{elasticsearch_node.scheme}://{elasticsearch_node.url.partition('://')[2]}")
-        execute(notebook, tmp_path_factory.mktemp("elasticsearch"))
-    notebook.metadata["seconds"] = time.monotonic() - begun
-    return notebook
+        return run_whole("03-elasticsearch.ipynb", tmp_path_factory.mktemp("elasticsearch"))
 
 
 def test_no_cell_warns(executed: NotebookNode) -> None:
-    outputs = [output for cell in code_cells(executed) for output in cell.outputs]
-    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    assert warned(executed) == []
 
 
 def test_every_error_is_meant(executed: NotebookNode) -> None:
-    failed = [cell.id for cell in code_cells(executed) if any(o.output_type == "error" for o in cell.outputs)]
-    assert failed == ["error"]
+    assert failed(executed) == ["error"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +80,7 @@ def test_it_leaves_nothing_on_the_node(executed: NotebookNode, elasticsearch_nod
 
 def test_without_a_node_the_first_cell_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, f"http://127.0.0.1:{free_port()}")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOKS / "03-elasticsearch.ipynb", as_version=4)
     with pytest.raises(CellExecutionError):
         execute(notebook, tmp_path)
     said = shown(notebook, "connect")

@@ -9,6 +9,8 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from tests.notebooks.executed import warned
+
 pytestmark = pytest.mark.kernel
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02-records.ipynb"
@@ -32,8 +34,7 @@ def shown(notebook: NotebookNode, identity: str) -> str:
 
 
 def test_no_cell_warns(executed: NotebookNode) -> None:
-    outputs = [output for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    assert warned(executed) == []
 
 
 @pytest.mark.parametrize(

@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
 
-import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.notebooks.executed import code_cells, execute, shown
+from tests.notebooks.executed import code_cells, failed, run_whole, shown, warned
 
 pytestmark = [pytest.mark.kernel, pytest.mark.s3, pytest.mark.timeout(300)]
-
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "04-s3.ipynb"
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     """The notebook after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    begun = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("AWS_"):
                 patch.delenv(name)
-        execute(notebook, tmp_path_factory.mktemp("s3"))
-    notebook.metadata["seconds"] = time.monotonic() - begun
-    return notebook
+        return run_whole("04-s3.ipynb", tmp_path_factory.mktemp("s3"))
 
 
 def test_no_cell_warns(executed: NotebookNode) -> None:
-    outputs = [output for cell in code_cells(executed) for output in cell.outputs]
-    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    assert warned(executed) == []
 
 
 def test_every_error_is_meant(executed: NotebookNode) -> None:
-    failed = [cell.id for cell in code_cells(executed) if any(o.output_type == "error" for o in cell.outputs)]
-    assert failed == ["append"]
+    assert failed(executed) == ["append"]
 
 
 @pytest.mark.parametrize(

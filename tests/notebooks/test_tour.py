@@ -13,12 +13,10 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from tests.notebooks.executed import code_cells, failed
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-
-
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.name)
@@ -65,8 +63,7 @@ def test_a_notebook_knows_no_machine(stored: NotebookNode) -> None:
 
 @pytest.mark.kernel
 def test_every_error_of_the_tour_is_meant(executed: NotebookNode) -> None:
-    failed = [cell.id for cell in code_cells(executed) if any(o.output_type == "error" for o in cell.outputs)]
-    assert failed == ["error"]
+    assert failed(executed) == ["error"]
 
 
 @pytest.mark.kernel
