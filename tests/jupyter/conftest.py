@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -14,6 +15,9 @@ from traitlets.config import Config
 
 import dk_notebook as dk
 from dk_notebook.jupyter import extension
+from tests.backends.elasticsearch.flights import load
+from tests.services.elasticsearch_address import ElasticsearchAddress
+from tests.services.s3_address import S3Address
 
 
 @dataclass
@@ -81,5 +85,28 @@ def nyc(tmp_path: Path) -> Iterator[Any]:
         "create table flights (carrier varchar, delay integer);"
         "insert into flights values ('AA', 3), ('UA', 8), ('AA', 5), ('B6', null), ('DL', -2)"
     )
+    yield connection
+    dk.close()
+
+
+@pytest.fixture
+def es(elasticsearch_node: ElasticsearchAddress, elasticsearch_index: str) -> Iterator[str]:
+    """An index of flights on a connection called es; the default is another one."""
+    dk.close()
+    dk.connect("duckdb://")
+    dk.connect(elasticsearch_node.url, name="es")
+    load(elasticsearch_node, elasticsearch_index)
+    yield elasticsearch_index
+    dk.close()
+
+
+@pytest.fixture
+def lake(s3_store: S3Address, s3_bucket: str) -> Iterator[dk.Connection]:
+    """A connection called lake, with a dataset of five flights; the default is another one."""
+    dk.close()
+    dk.connect("duckdb://")
+    connection = dk.connect(f"s3://{s3_bucket}/data", name="lake", **s3_store.settings)
+    frame = pd.DataFrame({"carrier": ["AA", "UA", "AA", "B6", "DL"], "delay": [3, 8, 5, 0, -2]})
+    connection.write_table(frame, "flights", partition_by=["carrier"])
     yield connection
     dk.close()

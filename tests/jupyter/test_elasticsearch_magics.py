@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 import pytest
 
 import dk_notebook as dk
 from dk_notebook.errors import MissingParameter, NotFound
-from tests.backends.elasticsearch.flights import load
 from tests.jupyter.conftest import Shell
-from tests.services.elasticsearch_address import ElasticsearchAddress
 
 pytestmark = pytest.mark.elasticsearch
-
-
-@pytest.fixture
-def es(elasticsearch_node: ElasticsearchAddress, elasticsearch_index: str, shell: Shell) -> Iterator[str]:
-    """An index of flights on a connection called es; the default is another one."""
-    dk.close()
-    dk.connect("duckdb://")
-    dk.connect(elasticsearch_node.url, name="es")
-    load(elasticsearch_node, elasticsearch_index)
-    yield elasticsearch_index
-    dk.close()
 
 
 def test_a_line_is_esql(shell: Shell, es: str) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pandas as pd
 import pytest
 
 import dk_notebook as dk
@@ -13,18 +10,6 @@ from tests.jupyter.conftest import Shell
 from tests.services.s3_address import S3Address
 
 pytestmark = [pytest.mark.s3, pytest.mark.usefixtures("lake")]
-
-
-@pytest.fixture
-def lake(s3_store: S3Address, s3_bucket: str) -> Iterator[dk.Connection]:
-    """A connection called lake, with a dataset of five flights; the default is another one."""
-    dk.close()
-    dk.connect("duckdb://")
-    connection = dk.connect(f"s3://{s3_bucket}/data", name="lake", **s3_store.settings)
-    frame = pd.DataFrame({"carrier": ["AA", "UA", "AA", "B6", "DL"], "delay": [3, 8, 5, 0, -2]})
-    connection.write_table(frame, "flights", partition_by=["carrier"])
-    yield connection
-    dk.close()
 
 
 def test_sql_over_a_dataset_is_a_frame(shell: Shell) -> None:

@@ -184,7 +184,6 @@ def test_it_does_not_keep_a_closed_connection(url: str, monkeypatch: pytest.Monk
     assert (known, len(CATALOGUE._known)) == (1, 0)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # that is what is tested
 def test_a_forked_child_knows_nothing_and_waits_for_nothing(store: Any, gate: threading.Event) -> None:
     assert tables(store) == []

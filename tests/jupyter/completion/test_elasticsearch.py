@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-import dk_notebook as dk
-from tests.backends.elasticsearch.flights import load
 from tests.jupyter.completion.tabs import Tab
 from tests.jupyter.conftest import Shell
-from tests.services.elasticsearch_address import ElasticsearchAddress
 
 pytestmark = pytest.mark.elasticsearch
-
-
-@pytest.fixture
-def es(elasticsearch_node: ElasticsearchAddress, elasticsearch_index: str) -> Iterator[str]:
-    """An index of flights on a connection called es; the default is another one."""
-    dk.close()
-    dk.connect("duckdb://")
-    dk.connect(elasticsearch_node.url, name="es")
-    load(elasticsearch_node, elasticsearch_index)
-    yield elasticsearch_index
-    dk.close()
 
 
 @pytest.mark.parametrize("text", ["FROM {}^", "FROM other,{}^", 'FROM "{}^', 'FROM "{}^"', "FROM {}^ | LIMIT 1"])

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
 
 import dk_notebook as dk
 from tests.jupyter.completion.tabs import Tab
-from tests.services.s3_address import S3Address
 
-pytestmark = [pytest.mark.s3, pytest.mark.usefixtures("lake")]
+pytestmark = [pytest.mark.s3, pytest.mark.usefixtures("datasets")]
 
 
 @pytest.fixture
-def lake(s3_store: S3Address, s3_bucket: str) -> Iterator[dk.Connection]:
-    """A connection called lake, with datasets; the default is another one."""
-    dk.close()
-    dk.connect("duckdb://")
-    connection = dk.connect(f"s3://{s3_bucket}/data", name="lake", **s3_store.settings)
+def datasets(lake: dk.Connection) -> None:
+    """More of them on the connection called lake."""
     frame = pd.DataFrame({"carrier": ["AA", "UA"], "delay": [3, 8]})
-    connection.write_table(frame, "flights", partition_by=["carrier"])
-    connection.write_table(frame, "by-day")
-    connection.write_table(frame, "deep/down/flights")
-    yield connection
-    dk.close()
+    lake.write_table(frame, "by-day")
+    lake.write_table(frame, "deep/down/flights")
 
 
 @pytest.mark.parametrize(
