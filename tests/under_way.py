@@ -1,8 +1,10 @@
-"""What a test waits for that is done in another thread."""
+"""What a test waits for that is done elsewhere."""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 
 from dk_notebook.runtime import operations
 
@@ -14,3 +16,13 @@ def wait_for_rows(count: int) -> None:
     """
     while sum(operation.rows for operation in operations.running()) < count:
         time.sleep(0.01)
+
+
+async def within(seconds: float, done: Callable[[], object]) -> bool:
+    """Whether it is done by then."""
+    until = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(0.01)
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 from tests.kernels.driver import Kernel, Outcome
-from tests.promptness import LATEST
+from tests.promptness import LATEST, prompt
 
 
 def stopped(kernel: Kernel, code: str, *, after: float = 0.3) -> tuple[Outcome, float]:
@@ -44,6 +45,18 @@ def gone_within(busy: Callable[[], int], seconds: float) -> float:
         assert time.monotonic() - begun < seconds, "the server still runs it"
         time.sleep(0.01)
     return time.monotonic() - begun
+
+
+def check_stops(kernel: Kernel, code: str, *, times: int, busy: Callable[[], int] = lambda: 0) -> None:
+    """Stop a cell at many moments: promptly, with nothing said, and with nothing left on the server each time."""
+    moments = random.Random(11)  # the same ones on every run
+    seconds = []
+    for _ in range(times):
+        outcome, took = stopped(kernel, code, after=moments.uniform(0, 0.15))
+        assert (outcome.error, outcome.stderr) == ("KeyboardInterrupt", ""), outcome
+        seconds.append(took)
+        gone_within(busy, LATEST)
+    assert prompt(seconds), seconds
 
 
 @dataclass(frozen=True)

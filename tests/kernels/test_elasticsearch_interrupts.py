@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,8 +11,7 @@ import pytest
 from tests.backends.elasticsearch.conftest import endless
 from tests.backends.elasticsearch.reading import fill, open_contexts, searches
 from tests.kernels.driver import Kernel
-from tests.kernels.stops import ServerStopTests, at_rest, gone_within, stopped
-from tests.promptness import LATEST, prompt
+from tests.kernels.stops import ServerStopTests, at_rest, check_stops, stopped
 from tests.services.elasticsearch_address import ElasticsearchAddress
 from tests.services.http_proxy import HttpFaultProxy
 
@@ -134,13 +132,6 @@ def test_a_stopped_append_says_how_many_rows_are_in(kernel: Kernel) -> None:
 def test_twenty_stops_are_back_at_once_and_gone_from_the_server(
     kernel: Kernel, place: str, busy: Callable[[], int]
 ) -> None:
-    moments = random.Random(11)  # the same ones on every run
-    seconds = []
-    for _ in range(20):
-        outcome, took = stopped(kernel, CELLS[place], after=moments.uniform(0, 0.15))
-        assert (outcome.error, outcome.stderr) == ("KeyboardInterrupt", ""), outcome
-        seconds.append(took)
-        gone_within(busy, LATEST)
-    assert prompt(seconds), seconds
+    check_stops(kernel, CELLS[place], times=20, busy=busy)
     assert kernel.json("int(dk.read_query('ROW a = 42', 'es')['a'][0])") == 42
     assert at_rest(kernel)

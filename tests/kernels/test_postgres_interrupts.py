@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Iterator
 
 import asyncpg
 import pytest
 
 from tests.kernels.driver import Kernel
-from tests.kernels.stops import ServerStopTests, at_rest, gone_within, stopped
-from tests.promptness import LATEST, prompt
+from tests.kernels.stops import ServerStopTests, at_rest, check_stops, gone_within, stopped
+from tests.promptness import LATEST
 
 pytestmark = [pytest.mark.kernel, pytest.mark.postgres]
 
@@ -122,14 +121,7 @@ def test_a_stopped_first_write_leaves_no_table(kernel: Kernel) -> None:
 def test_fifty_stops_are_back_at_once_and_gone_from_the_server(
     kernel: Kernel, place: str, busy: Callable[[], int]
 ) -> None:
-    moments = random.Random(11)  # the same ones on every run
-    seconds = []
-    for _ in range(50):
-        outcome, took = stopped(kernel, CELLS[place], after=moments.uniform(0, 0.15))
-        assert (outcome.error, outcome.stderr) == ("KeyboardInterrupt", ""), outcome
-        seconds.append(took)
-        gone_within(busy, LATEST)
-    assert prompt(seconds), seconds
+    check_stops(kernel, CELLS[place], times=50, busy=busy)
     assert kernel.json("int(dk.read_query('select 42 as a', 'pg')['a'][0])") == 42
     assert at_rest(kernel)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.kernels.driver import Kernel
-from tests.kernels.stops import StopTests, at_rest, stopped
-from tests.promptness import prompt
+from tests.kernels.stops import StopTests, at_rest, check_stops, stopped
 from tests.services.http_proxy import HttpFaultProxy
 from tests.services.s3_address import S3Address
 
@@ -119,12 +117,6 @@ def test_a_stopped_first_write_leaves_no_table(kernel: Kernel, s3_store: S3Addre
 
 @pytest.mark.parametrize("place", ["a plain cell", "SQL that computes", "a write"])
 def test_twenty_stops_are_back_at_once_and_leave_nothing(kernel: Kernel, place: str, s3_store: S3Address) -> None:
-    moments = random.Random(11)  # the same ones on every run
-    seconds = []
-    for _ in range(20):
-        outcome, took = stopped(kernel, CELLS[place], after=moments.uniform(0, 0.15))
-        assert (outcome.error, outcome.stderr) == ("KeyboardInterrupt", ""), outcome
-        seconds.append(took)
-    assert prompt(seconds), seconds
+    check_stops(kernel, CELLS[place], times=20)
     assert kernel.json("int(dk.read_query('select 42 as a', 'lake')['a'][0])") == 42
     assert (at_rest(kernel), s3_store.uploads(BUCKET)) == (True, [])

@@ -13,6 +13,7 @@ import pytest
 from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.runtime import workers
 from dk_notebook.runtime.workers import Pulled, in_worker
+from tests.under_way import within
 
 pytestmark = pytest.mark.unit
 
@@ -28,10 +29,8 @@ async def test_an_error_comes_back() -> None:
 
 async def test_threads_are_used_again() -> None:
     first = await in_worker(threading.get_ident)
-    for _ in range(1_000):  # its turn to say that it is idle comes after it gave the result
-        if [worker.ident for worker in workers._idle][-1:] == [first]:
-            break
-        await asyncio.sleep(0.01)
+    # Its turn to say that it is idle comes after it gave the result.
+    assert await within(10, lambda: [worker.ident for worker in workers._idle][-1:] == [first])
     assert await in_worker(threading.get_ident) == first
 
 

@@ -22,6 +22,7 @@ from dk_notebook.frames.stream import ArrowStream
 from tests.backends.elasticsearch.bulks import client_of
 from tests.services.elasticsearch_address import ElasticsearchAddress
 from tests.services.scripted_elasticsearch import Answer, ScriptedElasticsearch, failure
+from tests.under_way import within
 
 SCHEMA = pa.schema({"id": pa.int64(), "label": pa.dictionary(pa.int8(), pa.string())})
 
@@ -230,16 +231,10 @@ async def test_a_node_that_is_late_is_still_told_to_delete_what_a_stopped_write_
         write = asyncio.create_task(
             ingested(client, TableWrite(table="things"), ArrowStream(pa.schema({"n": pa.int64()}), endless()))
         )
-        for _ in range(1_000):
-            if node.asked("PUT /things$" if late.startswith("PUT") else "_bulk"):
-                break
-            await asyncio.sleep(0.01)
+        assert await within(10, lambda: node.asked("PUT /things$" if late.startswith("PUT") else "_bulk"))
         write.cancel()
         with pytest.raises(asyncio.CancelledError):
             await write
         assert client.operation.unheard
-        for _ in range(500):
-            if node.asked("DELETE /things$"):
-                break
-            await asyncio.sleep(0.02)
+        assert await within(10, lambda: node.asked("DELETE /things$"))
     assert len(node.asked("DELETE /things$")) == 1

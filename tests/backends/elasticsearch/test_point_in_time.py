@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +16,7 @@ from dk_notebook.runtime.operations import Operation
 from tests.backends.elasticsearch.conftest import settings
 from tests.backends.elasticsearch.recorded import client_of
 from tests.services.scripted_elasticsearch import Answer, ScriptedElasticsearch
+from tests.under_way import within
 
 OPENING = "POST /things/_pit"
 CLOSING = "DELETE /_pit"
@@ -26,16 +27,6 @@ def node() -> Iterator[ScriptedElasticsearch]:
     with ScriptedElasticsearch() as scripted:
         scripted.always(CLOSING, Answer(body={"succeeded": True, "num_freed": 1}))
         yield scripted
-
-
-async def within(seconds: float, done: Callable[[], object]) -> bool:
-    """Whether it is done by then."""
-    until = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > until:
-            return False
-        await asyncio.sleep(0.01)
-    return True
 
 
 async def stopped(point: PointInTime, node: ScriptedElasticsearch) -> float:
