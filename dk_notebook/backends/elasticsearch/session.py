@@ -12,6 +12,7 @@ from dk_notebook.backends.elasticsearch.documents import ElasticsearchDocuments
 from dk_notebook.backends.elasticsearch.esql.query import scan_esql
 from dk_notebook.backends.elasticsearch.execute import executed
 from dk_notebook.backends.elasticsearch.explain import explained
+from dk_notebook.backends.elasticsearch.fields import mapped
 from dk_notebook.backends.elasticsearch.reading.scan import scan_body, scan_table
 from dk_notebook.backends.elasticsearch.records.freshness import refreshed
 from dk_notebook.backends.elasticsearch.writing.ingest import ingested
@@ -72,6 +73,10 @@ class ElasticsearchSession(Session, ElasticsearchDocuments):
             return await catalog.describe(self.client, table)
         except NotFound as error:
             raise await catalog.suggested(self.client, error) from error
+
+    async def column_names(self, table: str) -> list[str]:
+        """See `Listing.column_names`: those too that are columns only when they are named, as ``name.keyword``."""
+        return list((await mapped(self.client, table)).all)
 
     async def explain(self, query: Native, *, analyze: bool) -> pa.Table:
         """See `Explainable.explain`."""

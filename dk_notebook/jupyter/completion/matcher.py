@@ -9,7 +9,7 @@ from typing import Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from dk_notebook.jupyter.completion.names import Offer
-from dk_notebook.jupyter.completion.offers import NOTHING, SIGN, offered
+from dk_notebook.jupyter.completion.offers import NAMES, NOTHING, offered
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +17,9 @@ IDENTIFIER = "dk_notebook"
 """Under this name IPython's settings (``disable_matchers``, ``suppress_competing_matchers``) know it."""
 PRIORITY = 100
 """Above all of IPython's own."""
+
+_SIGN = "dk"
+"""What a cell with one of our magics holds."""
 
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
@@ -36,7 +39,7 @@ def matcher(shell: Any) -> Matcher:
 
     @context_matcher(identifier=IDENTIFIER, priority=PRIORITY)  # type: ignore[untyped-decorator]
     def match(context: CompletionContext) -> SimpleMatcherResult:
-        offer = _offer(context, shell) if SIGN in context.full_text else NOTHING
+        offer = _offer(context, shell) if _SIGN in context.full_text else NOTHING
         completions = [SimpleCompletion(each.text, type=each.kind) for each in offer.candidates]
         # Python's names, files and magics have no place where ours have one.
         alone = bool(completions) or offer.is_ours
@@ -55,12 +58,19 @@ def _offer(context: CompletionContext, shell: Any) -> Offer:
     lines = cell.split("\n")[: context.cursor_line]
     cursor = sum(len(each) + 1 for each in lines) + context.cursor_position
     try:
-        offer = offered(cell, cursor, _variables(shell))
+        offer = offered(cell, cursor, _variables(shell), _bare(shell))
     except Exception:  # whatever it is, typing goes on; IPython would print it
         log.debug("no completions", exc_info=True)
         return NOTHING
     # IPython asserts it; a name over two lines, continued with a backslash, is another text here than there.
     return offer if cell.endswith(offer.fragment, 0, cursor) else NOTHING
+
+
+def _bare(shell: Any) -> frozenset[str]:
+    """Our magics that the shell runs without their sign: "automagic", where no variable has the name."""
+    if not shell.automagic:
+        return frozenset()
+    return NAMES.difference(shell.user_ns, shell.ns_table["builtin"])
 
 
 def _variables(shell: Any) -> Mapping[str, Any]:

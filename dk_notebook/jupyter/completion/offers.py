@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,16 +33,17 @@ _MAGICS = {
     "dkconnect": _Magic(connect.FLAGS),
     "dkclose": _Magic(close.FLAGS),
 }
-SIGN = "%dk"
-"""What a cell with one of them holds."""
-
+NAMES = frozenset(_MAGICS)
 
 NOTHING = Offer("")
 
 
-def offered(cell: str, cursor: int, variables: Mapping[str, Any]) -> Offer:
-    """What Tab offers in a cell whose notebook has these variables. Opens no connection, waits 0.2 s at most."""
-    place = where(cell, cursor)
+def offered(cell: str, cursor: int, variables: Mapping[str, Any], bare: Container[str] = ()) -> Offer:
+    """What Tab offers in a cell whose notebook has these variables. Opens no connection, waits 0.2 s at most.
+
+    ``bare``: the magics that are understood without their sign.
+    """
+    place = where(cell, cursor, bare)
     magic = _MAGICS.get(place.magic) if place is not None else None
     if place is None or magic is None:
         return NOTHING

@@ -263,3 +263,29 @@ def test_the_default_is_the_one_that_is_used(tab: Tab) -> None:
 
 def test_a_url_is_its_connection(tab: Tab, tmp_path: Path) -> None:
     assert tab(f"%%dkquery -c duckdb:///{tmp_path}/other.duckdb\nselect * from |") == ["elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("dkquery select * from o|", ["orders"]),
+        ("  dkquery -n 5 select na| from customers\n", ["name"]),
+        ("dkquery --expl|", ["--explain"]),
+        ("dktables o|", ["orders"]),
+        ("dkquery|", []),
+        ("dkquery = o|", []),
+        ("x = 1\ndkquery select * from o|", []),
+    ],
+)
+def test_a_line_without_the_sign_is_completed_as_the_shell_runs_it(tab: Tab, text: str, offered: list[str]) -> None:
+    assert tab(text) == offered
+
+
+def test_a_variable_of_that_name_is_none_of_ours(tab: Tab, shell: Shell) -> None:
+    shell.names["dktables"] = "mine"
+    assert tab("dktables o|") == []
+
+
+def test_without_automagic_the_sign_is_needed(tab: Tab, shell: Shell) -> None:
+    shell.run("%automagic 0")
+    assert (tab("dktables o|"), tab("%dktables o|")) == ([], ["orders"])

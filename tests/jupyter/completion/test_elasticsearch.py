@@ -6,6 +6,7 @@ import pytest
 
 from tests.jupyter.completion.tabs import Tab
 from tests.jupyter.conftest import Shell
+from tests.services.elasticsearch_address import ElasticsearchAddress
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -35,6 +36,13 @@ def test_fields_and_parameters_follow_the_commands(
 ) -> None:
     shell.names["wanted"] = "AA"
     assert tab("%%dkquery -c es\n" + text.format(es=es), "^") == offered
+
+
+@pytest.mark.parametrize("text", ["FROM {es} | WHERE note^", "FROM {es} | SORT `note^", "FROM {es} | KEEP note.k^"])
+def test_multi_fields_are_fields(tab: Tab, es: str, elasticsearch_node: ElasticsearchAddress, text: str) -> None:
+    note = {"type": "text", "fields": {"keyword": {"type": "keyword"}}}
+    elasticsearch_node.request("PUT", f"/{es}/_mapping", {"properties": {"note": note}})
+    assert "note.keyword" in [each.strip("`") for each in tab("%%dkquery -c es\n" + text.format(es=es), "^")]
 
 
 def test_a_line_is_completed_too(tab: Tab, es: str) -> None:
