@@ -55,7 +55,7 @@ servers: .venv/dev
 	.venv-dataknobs/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
-demo: .venv/demo ## the main job on real data, headless; prints where the page lies
+demo: .venv/demo ## the main job on real data, headless, and the other notebooks; prints where the pages lie
 	$(BIN)/python notebooks/demo.py
 
 lab: .venv/demo  ## the notebooks in JupyterLab

@@ -13,6 +13,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from dk_notebook.testing.services.ports import free_port
 from tests.notebooks.executed import code_cells, failed
 
 ROOT = Path(__file__).parents[2]
@@ -89,11 +90,25 @@ def test_the_tour_is_short(executed: NotebookNode) -> None:
     assert executed.metadata["seconds"] < 110
 
 
+def demo(name: str, folder: Path) -> tuple[int, str, str]:
+    run = subprocess.run(
+        [sys.executable, ROOT / "notebooks" / "demo.py", name], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
 @pytest.mark.kernel
 def test_the_demo_writes_a_page_and_says_where(tmp_path: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, ROOT / "notebooks" / "demo.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    page = Path(run.stdout.rsplit("The page: ", 1)[-1].strip())
-    assert (run.returncode, run.stderr, page.name) == (0, "", "01-tour.html")
-    assert len(re.findall('<img[^>]* src="data:image/png', page.read_text(encoding="utf-8"))) == 3
+    code, out, err = demo("01-tour", tmp_path)
+    (page,) = re.findall(r"s  (/.*/build/demo/01-tour\.html)\n", out)
+    assert (code, err) == (0, "")
+    assert len(re.findall('<img[^>]* src="data:image/png', Path(page).read_text(encoding="utf-8"))) == 3
+
+
+def test_the_demo_says_which_notebook_it_leaves_out_and_what_that_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_URL", f"http://127.0.0.1:{free_port()}")
+    code, out, err = demo("06-between-stores", tmp_path)
+    assert (code, err) == (0, "")
+    assert "Without 06-between-stores, which need an Elasticsearch: `docker compose up" in out
