@@ -77,7 +77,7 @@ class Cell:
     def __init__(self, client: BlockingKernelClient, code: str) -> None:
         self._client = client
         self._outcome = Outcome()
-        self._idle = False
+        self._begun = self._idle = False
         self._sent = time.monotonic()
         self._id = client.execute(code, allow_stdin=False)
 
@@ -86,6 +86,12 @@ class Cell:
         deadline = time.monotonic() + patience
         while text not in self._outcome.stdout:
             assert not self._idle, f"the cell ended without printing {text!r}: {self._outcome}"
+            self._take(deadline)
+
+    def until_begun(self, patience: float = PATIENCE) -> None:
+        """Wait until the kernel has taken the cell."""
+        deadline = time.monotonic() + patience
+        while not self._begun:
             self._take(deadline)
 
     def outcome(self, patience: float = PATIENCE) -> Outcome:
@@ -117,6 +123,8 @@ class Cell:
         if kind == "status" and content["execution_state"] == "idle":
             self._idle = True
             self._outcome.seconds = time.monotonic() - self._sent
+        elif kind == "execute_input":
+            self._begun = True
         elif kind in ("stream", "display_data", "execute_result", "error"):
             self._outcome.outputs.append({"output_type": kind, **content})
 
@@ -146,6 +154,8 @@ class Kernel:
         self._open = self._manager.client()
         self._open.start_channels()
         self._open.wait_for_ready(timeout=PATIENCE)
+        # What a cell prints is told at once, not after 0.2 s: a test that waits for it sees the moment.
+        self._open.execute("__import__('sys').stdout.flush_interval = 0", silent=True)
 
     # --- cells ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,8 +17,11 @@ from tests.promptness import LATEST, prompt
 def stopped(kernel: Kernel, code: str, *, after: float = 0.3) -> tuple[Outcome, float]:
     """What becomes of a cell that is interrupted when its query is under way, and how long that took."""
     cell = kernel.start(code)
-    if "print(" in code:
+    if "print('running')" in code or 'print("running")' in code:
         cell.until("running")
+    else:  # a cell magic: a moment from here it runs
+        cell.until_begun()
+        after = max(after, 0.05)
     time.sleep(after)
     begun = time.monotonic()
     kernel.interrupt()
@@ -47,16 +50,21 @@ def gone_within(busy: Callable[[], int], seconds: float) -> float:
     return time.monotonic() - begun
 
 
-def check_stops(kernel: Kernel, code: str, *, times: int, busy: Callable[[], int] = lambda: 0) -> None:
+def check_fifty_stops(kernel: Kernel, code: str, *, busy: Callable[[], int] = lambda: 0) -> None:
     """Stop a cell at many moments: promptly, with nothing said, and with nothing left on the server each time."""
-    moments = random.Random(11)  # the same ones on every run
     seconds = []
-    for _ in range(times):
-        outcome, took = stopped(kernel, code, after=moments.uniform(0, 0.15))
+    for outcome, took in many_stops(kernel, [code], times=50):
         assert (outcome.error, outcome.stderr) == ("KeyboardInterrupt", ""), outcome
         seconds.append(took)
         gone_within(busy, LATEST)
     assert prompt(seconds), seconds
+
+
+def many_stops(kernel: Kernel, codes: Sequence[str], *, times: int) -> Iterator[tuple[Outcome, float]]:
+    """As `stopped`, of the cells in turn, each at another moment."""
+    moments = random.Random(11)  # the same ones on every run
+    for turn in range(times):
+        yield stopped(kernel, codes[turn % len(codes)], after=moments.uniform(0, 0.15))
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class StopTests:
     """
 
     cells: ClassVar[Mapping[str, str]]
-    """Place -> code, which prints "running" before it waits; what is stopped there is a KeyboardInterrupt."""
+    """Place -> code, as in `tests.kernels.places.cells`; what is stopped there is a KeyboardInterrupt."""
     awaited: ClassVar[Mapping[str, str]]
     """The same for what is awaited on the kernel's own loop: a CancelledError."""
     answer: ClassVar[str]
@@ -96,8 +104,10 @@ class StopTests:
         return lambda: 0
 
     @pytest.fixture
-    def stop(self, kernel: Kernel, stops: dict[str, Stop], place: str, busy: Callable[[], int]) -> Stop:
+    def stop(self, request: pytest.FixtureRequest, stops: dict[str, Stop], place: str) -> Stop:
         if place not in stops:
+            kernel: Kernel = request.getfixturevalue("kernel")  # only here: it takes a second
+            busy: Callable[[], int] = request.getfixturevalue("busy")
             outcome, seconds = stopped(kernel, {**self.cells, **self.awaited}[place])
             gone = gone_within(busy, 5)
             stops[place] = Stop(outcome, seconds, gone, kernel.json(self.answer), at_rest(kernel))

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.kernels.driver import Kernel
-from tests.kernels.test_interrupts import LONG
+from tests.kernels.places.duckdb import LONG
 
 pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
 
