@@ -45,6 +45,7 @@ from dk_notebook.errors import (
     WriteRejected,
 )
 from dk_notebook.jupyter.nesting import allow_nested_run
+from dk_notebook.jupyter.widgets.api import browser, monitor
 from dk_notebook.records.query import Query
 from dk_notebook.records.record import Record
 
@@ -82,6 +83,7 @@ __all__ = [
     "aread_query",
     "aread_table",
     "awrite_table",
+    "browser",
     "cancel",
     "close",
     "columns",
@@ -91,6 +93,7 @@ __all__ = [
     "explain",
     "iter_query",
     "iter_table",
+    "monitor",
     "plan_write",
     "read_query",
     "read_table",

@@ -85,6 +85,16 @@ class Description:
         """Whether making it means to look up, run or ask something."""
         return any(secrets.is_source(value) for _, level in self.levels for value in level.values())
 
+    def prompted(self) -> dict[str, str]:
+        """What somebody would be asked for if it were made: setting -> question."""
+        fields = settings.leaves(self.kind.config_class)
+        chosen = {name: value for _, level in reversed(self.levels) for name, value in level.items()}
+        return {
+            name: secrets.question_of(value["prompt"], name)
+            for name, value in chosen.items()
+            if fields[name].sourced and secrets.is_source(value) and set(value) == {"prompt"}
+        }
+
     def below(self, keywords: Mapping[str, Any]) -> Description:
         """The same under keywords, which win."""
         if not keywords:

@@ -174,14 +174,24 @@ def _from_command(command: object, setting: str) -> str:
         raise ConfigError(f"{setting!r}: {program!r} printed what is not UTF-8", hint=hint) from None
 
 
-def _from_prompt(question: object, setting: str) -> str:
-    if question is not True and not isinstance(question, str):
+def question_of(prompt: object, setting: str) -> str:
+    """The text that ``{ prompt = ... }`` asks with. ConfigError: it says neither true nor a text.
+
+    >>> question_of(True, "password"), question_of("PIN: ", "password")
+    ('password: ', 'PIN: ')
+    """
+    if prompt is not True and not isinstance(prompt, str):
         raise ConfigError(f"{setting!r}: prompt takes true, or the question to ask")
+    return prompt if isinstance(prompt, str) else f"{setting}: "
+
+
+def _from_prompt(question: object, setting: str) -> str:
+    asked = question_of(question, setting)
     import getpass  # here: most are never asked
 
     try:
         # In a kernel this is ipykernel's own, which asks in the notebook.
-        return getpass.getpass(question if isinstance(question, str) else f"{setting}: ")
+        return getpass.getpass(asked)
     except (EOFError, NotImplementedError):
         # NotImplementedError: ipykernel's, in a front end that takes no input (nbconvert).
         raise ConfigError(f"{setting!r} is to be asked for, and nobody can answer here") from None

@@ -133,6 +133,11 @@ class Leaf:
     default: Any
     metadata: Mapping[Any, Any]
 
+    @property
+    def sourced(self) -> bool:
+        """Whether a mapping may say where its value is from; one that is a mapping itself has no source."""
+        return self.secret or _is_text(self.hint)
+
 
 @dataclass(frozen=True)
 class _Chosen:
@@ -263,8 +268,7 @@ def _all(fields: Iterable[str]) -> str:
 
 def _cast(leaf: Leaf, name: str, chosen: _Chosen, *, reveal: bool) -> Any:
     value = chosen.value
-    # A setting that is a mapping itself is never a source.
-    if secrets.is_source(value) and (leaf.secret or _is_text(leaf.hint)):
+    if secrets.is_source(value) and leaf.sourced:
         if not reveal:
             return Secret("") if leaf.secret else secrets.HIDDEN
         found = secrets.find(value, name)

@@ -13,7 +13,7 @@ import dk_notebook as dk
 from dk_notebook import benchmark
 from dk_notebook.jupyter.benchmark_report import BenchmarkReport
 from dk_notebook.jupyter.display import Note
-from dk_notebook.jupyter.magics.status import Status
+from dk_notebook.jupyter.status import Status
 from dk_notebook.runtime.operations import Operation
 
 pytestmark = [pytest.mark.unit, pytest.mark.duckdb]

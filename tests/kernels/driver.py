@@ -185,6 +185,14 @@ class Kernel:
         assert reply["status"] == "ok", reply
         return reply["matches"], reply["cursor_start"], reply["cursor_end"]
 
+    def page(self) -> BlockingKernelClient:
+        """One more client of the kernel, which hears all that it says from now on; stop its channels at the end."""
+        client = BlockingKernelClient(connection_file=self._manager.connection_file)
+        client.load_connection_file()  # not the manager's own session: the kernel tells clients apart by it
+        client.start_channels()
+        client.wait_for_ready(timeout=PATIENCE)
+        return client
+
     # --- what a front end's buttons do ---
 
     def interrupt(self) -> None:

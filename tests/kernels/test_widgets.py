@@ -1,0 +1,90 @@
+"""Widgets in a kernel: buttons that are pressed while it works, and what the page and the notebook get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kernels.driver import Cell, Kernel
+from tests.kernels.page import Page, page_of
+from tests.promptness import LATEST
+
+pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
+
+LONG = "select count(*) from range(100000000000) where hash(range) = 1"
+"""Minutes of work."""
+
+BLOCKING = f"dk.read_query({LONG!r})"
+AWAITED = f"await dk.aread_query({LONG!r})"
+TASK = f"import asyncio\ntask = asyncio.create_task(dk.aread_query({LONG!r}))"
+
+
+@pytest.fixture
+def kernel(kernel: Kernel) -> Iterator[Kernel]:
+    kernel.ok("import dk_notebook as dk\ndk.connect('duckdb://')")
+    yield kernel
+    kernel.ok("monitor.close() if 'monitor' in globals() else None\ndk.cancel()\ndk.close()")
+
+
+@pytest.fixture
+def page(kernel: Kernel) -> Iterator[Page]:
+    """A page with a monitor."""
+    with page_of(kernel) as page:
+        kernel.ok("monitor = dk.monitor()\nmonitor")
+        yield page
+
+
+def begun(kernel: Kernel, page: Page, code: str) -> tuple[Cell, str]:
+    """A cell whose query has a button on the page, and that."""
+    cell = kernel.start(code)
+    return cell, page.until(lambda: page.find("ButtonModel", description="Stop"))
+
+
+@pytest.mark.parametrize("code", [BLOCKING, AWAITED])
+def test_the_button_stops_what_a_cell_waits_for(kernel: Kernel, page: Page, code: str) -> None:
+    cell, stop = begun(kernel, page, code)
+    page.press(stop)
+    outcome = cell.outcome(patience=LATEST)
+    assert (outcome.error, outcome.message.startswith("cancelled"), outcome.stderr) == ("QueryError", True, "")
+
+
+def test_the_button_stops_what_a_task_of_the_notebook_waits_for(kernel: Kernel, page: Page) -> None:
+    cell, stop = begun(kernel, page, TASK)
+    cell.outcome()
+    page.press(stop)
+    page.until(lambda: page.shows("Nothing runs."))
+    assert kernel.run("await task").message.startswith("cancelled")
+
+
+def test_a_cell_that_blocks_is_seen_to_go_on(kernel: Kernel, page: Page) -> None:
+    cell = kernel.start("for frame in dk.iter_query('from range(100000000000)', chunk_rows=1000): pass")
+    page.until(lambda: page.shows("rows · 2 s"))
+    kernel.interrupt()
+    assert cell.outcome().error == "KeyboardInterrupt"
+
+
+def test_the_widget_says_when_its_buttons_are_heard(page: Page) -> None:
+    assert page.until(lambda: page.shows("The buttons work while a cell runs too"))
+
+
+def test_what_other_cells_show_is_not_disturbed(kernel: Kernel, page: Page) -> None:
+    cell, _ = begun(kernel, page, TASK)
+    cell.outcome()
+    outcome = kernel.ok("import time\nprint('one')\ntime.sleep(1.5)\nprint('two')")
+    assert [output["output_type"] for output in outcome.outputs] == ["stream"] * len(outcome.outputs)
+    assert (outcome.stdout, outcome.stderr) == ("one\ntwo\n", "")
+
+
+def test_a_page_that_is_left_is_not_spoken_to_any_more(kernel: Kernel, page: Page) -> None:
+    box = page.until(lambda: page.find("VBoxModel", _view_count=0))
+    page.change(box, _view_count=1)
+    page.change(box, _view_count=0)
+    page.until(lambda: not kernel.json("monitor._ticker.runs"))
+
+
+def test_a_kernel_that_ends_with_widgets_says_nothing(new_kernel: Kernel) -> None:
+    new_kernel.ok("import dk_notebook as dk\ndk.connect()\nmonitor, browser = dk.monitor(), dk.browser()\nmonitor")
+    new_kernel.ok(TASK)
+    seconds = new_kernel.shutdown()
+    assert (new_kernel.stderr, seconds < LATEST) == ("", True)
