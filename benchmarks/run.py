@@ -18,6 +18,7 @@ import postgres_peer
 import records_peer
 import s3_records_peer
 import s3_tables_peer
+import stops
 from timing import HEADER, Amount, Pair
 
 
@@ -27,14 +28,16 @@ class Subject:
 
     about: Callable[[], str]
     """The versions, and how it is measured."""
-    rows: Callable[[], Iterable[Pair | Amount]]
+    rows: Callable[[], Iterable[Pair | Amount | stops.Stops]]
     charted: tuple[str, ...] = ()
     """What of it the picture shows."""
+    header: str = HEADER
 
 
 SUBJECTS = {
     "import": Subject(import_peer.about, import_peer.rows),
     "notebook": Subject(notebook_peer.about, notebook_peer.rows),
+    "stops": Subject(stops.about, stops.rows, header=stops.HEADER),
     "duckdb": Subject(duckdb_peer.about, duckdb_peer.rows),
     "postgres": Subject(postgres_peer.about, postgres_peer.rows, postgres_peer.CHARTED),
     "records": Subject(records_peer.about, records_peer.rows),
@@ -51,7 +54,7 @@ def main(names: list[str]) -> str | None:
     print(f"Python {platform.python_version()}, pandas {pd.__version__}")
     for name in names or SUBJECTS:
         subject = SUBJECTS[name]
-        print(f"\n### {name}\n\n{subject.about()}\n\n{HEADER}", flush=True)
+        print(f"\n### {name}\n\n{subject.about()}\n\n{subject.header}", flush=True)
         found = []
         for row in subject.rows():
             print(row.row(), flush=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 _silenced: ContextVar[bool] = ContextVar("dk_notebook_silenced", default=False)
 
@@ -23,6 +23,8 @@ class Watched(Protocol):
     rows: int
     bytes: int
     total_rows: int | None
+    read: int
+    total_read: int | None
     done: bool
 
     @property
@@ -44,20 +46,43 @@ class Bar:
             if self._closed or (self._bar is None and (call.done or call.seconds < DELAY)):
                 self._closed = self._closed or call.done
                 return
+            shown = _shown(call)
             if self._bar is None:
                 self._bar = _tqdm_class()(
-                    total=call.total_rows, desc=_shortened(call.label), unit=" rows", unit_scale=True, leave=False
+                    total=shown.total, desc=_shortened(call.label), unit=shown.unit, unit_scale=True, leave=False
                 )
                 self._bar.start_t -= call.seconds  # time and rate are the call's, not those of its bar
-            self._bar.total = call.total_rows
-            self._bar.set_postfix_str(f"{call.bytes / 1e6:,.1f} MB" if call.bytes else "", refresh=False)
-            self._bar.n = call.rows
+            elif self._bar.total != shown.total:
+                self._bar.expect(shown.total)
+            self._bar.unit = shown.unit
+            self._bar.set_postfix_str(shown.beside, refresh=False)
+            self._bar.n = shown.done
             # Without tqdm's lock, which it would keep when interrupted here; ours is held.
             self._bar.refresh(nolock=True)
             if call.done:
                 self._bar.total = None  # a widget that is short of its total would stay, in red
                 self._bar.close()
                 self._closed = True
+
+
+class _Shown(NamedTuple):
+    """What a bar says of a call."""
+
+    done: int
+    total: int | None
+    unit: str
+    beside: str
+
+
+def _shown(call: Watched) -> _Shown:
+    """Rows, of a total where one is known; else what is read of files whose sizes are known; else rows alone.
+
+    The statistics of PostgreSQL and DuckDB are no total: a bar that stands still at 100 %, or ends at 60 %, tells less
+    than none; to count takes as long as to read; and COPY tells how much went out, not of how much.
+    """
+    if call.total_rows is None and call.total_read:
+        return _Shown(call.read, call.total_read, "B", f"{call.rows:,} rows" if call.rows else "")
+    return _Shown(call.rows, call.total_rows, " rows", f"{call.bytes / 1e6:,.1f} MB" if call.bytes else "")
 
 
 def bar(wanted: bool | None) -> Bar | None:  # noqa: FBT001 (it is the caller's own `progress=`)
@@ -120,6 +145,13 @@ def _interruptible(base: Any) -> Any:
                     widget.close()  # half made, but shown
                 raise
             self._made = True
+
+        def expect(self, total: int | None) -> None:
+            """Show another total: a widget takes it from the bar only once."""
+            self.total = total
+            if (widget := getattr(self, "container", None)) is not None and total:
+                inside = widget.children[1]
+                inside.max, inside.bar_style, inside.layout.width = total, "", None
 
         def __del__(self) -> None:
             if self._made:  # else it was interrupted on the way, and tqdm would complain of what it lacks

@@ -55,6 +55,10 @@ class Operation:
         self.rows = 0
         self.bytes = 0
         self.total_rows: int | None = None
+        self.read = 0
+        """Bytes of the store's files that were read; what is left out of a file counts as read with the rest of it."""
+        self.total_read: int | None = None
+        """The size of all of these files; None: nobody counts them."""
         self.parts = Parts()
         """Where its time goes."""
         self.done = False

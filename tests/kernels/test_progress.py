@@ -73,6 +73,17 @@ def test_two_calls_at_once_have_a_bar_each(kernel: Kernel) -> None:
     assert kernel.json("len(bars())") == 0
 
 
+def test_a_total_that_comes_late_is_shown_too(kernel: Kernel) -> None:
+    kernel.ok(
+        "from dk_notebook.progress import bar\nfrom dk_notebook.runtime.operations import Operation\n"
+        "call = Operation('late', draw=bar(True))\ncall.started -= 1\ncall.draw()\n"
+        "call.total_rows = 40\ncall.rows = 10\ncall.draw()\n"
+        "[shown] = [one.children[1] for one in bars()]"
+    )
+    assert kernel.json("[shown.value, shown.max, shown.bar_style]") == [10, 40, ""]
+    kernel.ok("call.done = True\ncall.draw()")
+
+
 def test_a_bar_that_is_short_of_its_total_goes_too(kernel: Kernel) -> None:
     kernel.ok(
         "from dk_notebook.progress import bar\nfrom dk_notebook.runtime.operations import Operation\n"

@@ -31,6 +31,18 @@ def test_a_long_call_shows_rows_of_a_total_bytes_and_its_label(capsys: pytest.Ca
     assert "5.0 MB" in text
 
 
+def test_bytes_of_files_stand_in_for_rows_that_nobody_has_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    operation = Operation("many files", draw=bar(True))
+    operation.started -= 1
+    operation.total_read = 4_000_000
+    with operation:
+        operation.read = 1_000_000
+        operation.count(1234, 5_000_000)
+        operation.draw()
+    text = capsys.readouterr().err
+    assert ("25%" in text, "1.00M/4.00M" in text, "B/s, 1,234 rows" in text) == (True, True, True), text
+
+
 def test_time_and_rate_are_those_of_the_call(capsys: pytest.CaptureFixture[str]) -> None:
     text = drawn(40.0, capsys)
     assert ("00:40<00:40" in text, "25.0 rows/s" in text) == (True, True)

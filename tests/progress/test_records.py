@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import dk_notebook as dk
-from dk_notebook import progress
 from dk_notebook.runtime.operations import Operation
 from tests.services.s3_address import S3Address
 
@@ -24,20 +23,6 @@ def db(s3_store: S3Address, s3_bucket: str) -> Iterator[dk.Database]:
     database = dk.Database.create("s3", {"bucket": s3_bucket, "prefix": "people", **s3_store.settings})
     yield database
     database.close()
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int | None]]:
-    """Label, rows and total of each call that has a bar, as its end shows them."""
-    ends: list[tuple[str, int, int | None]] = []
-
-    def draw(call: Operation) -> None:
-        if call.done:
-            ends.append((call.label, call.rows, call.total_rows))
-
-    monkeypatch.setattr(progress, "_is_seen", lambda: True)
-    monkeypatch.setattr(progress, "Bar", lambda: draw)
-    return ends
 
 
 CALLS: dict[str, tuple[Callable[[dk.Database], Any], list[tuple[str, int, int | None]]]] = {
@@ -56,9 +41,9 @@ CALLS: dict[str, tuple[Callable[[dk.Database], Any], list[tuple[str, int, int | 
 @pytest.mark.parametrize(("call", "bars"), CALLS.values(), ids=CALLS)
 def test_many_records_are_counted(
     db: dk.Database,
-    drawn: list[tuple[str, int, int | None]],
+    ended: list[Operation],
     call: Callable[[dk.Database], Any],
     bars: list[tuple[str, int, int | None]],
 ) -> None:
     call(db)
-    assert [(label.split()[0], rows, total) for label, rows, total in drawn] == bars
+    assert [(each.label.split()[0], each.rows, each.total_rows) for each in ended] == bars

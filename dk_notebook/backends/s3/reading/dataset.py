@@ -77,6 +77,13 @@ class Dataset:
         """The columns that lie in the files."""
         return [name for name in self.physical.names if name not in self.partitions]
 
+    @property
+    def rows(self) -> int | None:
+        """How many rows there are, where all files have said so: those of Parquet that are not all ours."""
+        if self.form != "parquet" or any(part.fragment is None for part in self.parts):
+            return None
+        return sum(int(part.fragment.metadata.num_rows) for part in self.parts)
+
     def kept(self, expression: Any) -> list[Part]:
         """The files that may have rows for which the expression holds, as far as their folders tell."""
         if expression is None:

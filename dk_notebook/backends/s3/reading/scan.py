@@ -152,6 +152,8 @@ class _Scan(ArrowStream):
         self._read = pa.schema([dataset.schema.field(name) for name in plan.columns])
         self._as_read = dataset.gives(self._read) and plan.condition is None
         self._files = dataset.kept(plan.expression)
+        self._spans: dict[Part, tuple[int, int]] = {}
+        """How many parts of a file were fetched, of how many."""
         self._readers = self._read_ahead()
         self._reader: Any = None
         self._first: pa.RecordBatch | None = None
@@ -160,8 +162,20 @@ class _Scan(ArrowStream):
 
     async def begin(self) -> None:
         """Read up to the first rows."""
+        self._expect()
         if self._plan.limit != 0:
             self._first = await self._next()
+
+    def _expect(self) -> None:
+        """Say how much there is, where that is known: rows, or the bytes of the files."""
+        plan, operation = self._plan, self._operation
+        operation.read = 0
+        if plan.limit is None:
+            operation.total_read = sum(part.file.size for part in self._files)
+        rows = self._dataset.rows
+        if rows is not None and plan.condition is None and plan.expression is None:
+            rows = max(rows - plan.skip, 0)
+            operation.total_rows = rows if plan.limit is None else min(rows, plan.limit)
 
     async def aclose(self) -> None:
         """See `ArrowStream.aclose`."""
@@ -175,11 +189,23 @@ class _Scan(ArrowStream):
         ahead = AHEAD if self._whole else 1
 
         async def spans(part: Part) -> list[Span]:
-            return await dataset.spans(part, plan.columns, plan.expression, bounded=not self._whole)
+            found = await dataset.spans(part, plan.columns, plan.expression, bounded=not self._whole)
+            self._spans[part] = (0, len(found))
+            if not found:
+                self._operation.read += part.file.size
+            return found
+
+        async def fetched(span: Span) -> Any:
+            fragment = await dataset.fetched(span)
+            done, of = self._spans[span.part]
+            self._spans[span.part] = (done + 1, of)
+            size = span.part.file.size
+            self._operation.read += size * (done + 1) // of - size * done // of
+            return fragment
 
         described = flow(_each(self._files), spans, at_once=AHEAD, ahead=AHEAD)
         parts = _one_by_one(described, plan.rows_read)
-        there = flow(parts, dataset.fetched, at_once=ahead, ahead=ahead)
+        there = flow(parts, fetched, at_once=ahead, ahead=ahead)
         return flow(there, self._made, at_once=MADE if self._whole else 1, ahead=ahead)
 
     async def _made(self, fragment: Any) -> Iterator[pa.RecordBatch]:
