@@ -7,7 +7,7 @@ the text; what is left open (a string without its closing quote) reaches to the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -82,7 +82,7 @@ def _scanned(text: str, *, escapes: bool) -> Iterator[Token]:
     while (found := _SCAN.match(text, offset)) is not None:
         kind, end = found.lastgroup, found.end()
         if kind == "comment":
-            kind, end = "blank", _comment_end(text, end)
+            kind, end = "blank", comment_end(text, end)
         elif kind == "dollar":
             close = text.find(found.group(), end)
             kind, end = "string", len(text) if close < 0 else close + len(found.group())
@@ -93,7 +93,7 @@ def _scanned(text: str, *, escapes: bool) -> Iterator[Token]:
         offset = end
 
 
-def _comment_end(text: str, offset: int) -> int:
+def comment_end(text: str, offset: int) -> int:
     """Where the comment ends that was opened before ``offset``; comments nest."""
     depth = 1
     for edge in _COMMENT_EDGE.finditer(text, offset):
@@ -101,3 +101,13 @@ def _comment_end(text: str, offset: int) -> int:
         if depth == 0:
             return edge.end()
     return len(text)
+
+
+def statement_end(text: str, code: Sequence[Token]) -> int:
+    """Before the ``;`` after which only blanks and comments follow."""
+    end = len(text)
+    for token in reversed(code):
+        if token.text != ";" or token.kind != "mark":
+            break
+        end = token.start
+    return end

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
-from dk_notebook.backends.sql.lexer import Token, tokens
+from dk_notebook.backends.sql.lexer import Token, statement_end, tokens
 from dk_notebook.backends.sql.values import plain
 from dk_notebook.errors import ConfigError, MissingParameter, QueryError, did_you_mean
 
@@ -291,7 +291,7 @@ def parse(text: str, *, escapes: bool = True) -> Statement:
         raise ConfigError("the statement mixes :name and $1: use one of them")
     if any(parameter.key == 0 for parameter in found):
         raise ConfigError("there is no parameter $0: positions count from 1")
-    return Statement(text, tuple(found), _statement_end(text, code))
+    return Statement(text, tuple(found), statement_end(text, code))
 
 
 def _is_parameter(code: Sequence[Token], opened: Sequence[str], *, blank: bool) -> bool:
@@ -353,13 +353,3 @@ def _member(key: Key, token: Token, code: Sequence[Token], before: Sequence[str]
     negated = before[-2:-1] == ["NOT"]
     start = code[-2 if negated else -1].start
     return Parameter(key, token.start, token.end, "not in" if negated else "in", (start, end))
-
-
-def _statement_end(text: str, code: Sequence[Token]) -> int:
-    """Before the ``;`` after which only blanks and comments follow."""
-    end = len(text)
-    for token in reversed(code):
-        if token.text != ";" or token.kind != "mark":
-            break
-        end = token.start
-    return end

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dk_notebook.backends.sql.lexer import Token
+from dk_notebook.backends.sql.lexer import Token, comment_end
 
 _SCAN = re.compile(
     r'''
@@ -26,7 +26,6 @@ _SCAN = re.compile(
     ''',
     re.VERBOSE | re.DOTALL,
 )
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -41,7 +40,7 @@ def tokens(text: str) -> Iterator[Token]:
     while (found := _SCAN.match(text, offset)) is not None:
         kind, end = found.lastgroup, found.end()
         if kind == "comment":
-            kind, end = "blank", _comment_end(text, end)
+            kind, end = "blank", comment_end(text, end)
         yield Token(kind, text[offset:end], offset)  # type: ignore[arg-type]  # the groups are named after the kinds
         offset = end
 
@@ -60,13 +59,3 @@ def commands(text: str) -> list[str]:
         elif token.text != ";":
             found[-1] += " " if token.kind == "blank" else token.text
     return [" ".join(each.split()) if '"' not in each and "`" not in each else each.strip() for each in found]
-
-
-def _comment_end(text: str, offset: int) -> int:
-    """Where the comment ends that was opened before ``offset``; comments nest."""
-    depth = 1
-    for edge in _COMMENT_EDGE.finditer(text, offset):
-        depth += 1 if edge.group() == "/*" else -1
-        if depth == 0:
-            return edge.end()
-    return len(text)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dk_notebook.backends.elasticsearch.esql.lexer import tokens
 from dk_notebook.backends.elasticsearch.esql.values import Bound, bound
-from dk_notebook.backends.sql.lexer import Token
+from dk_notebook.backends.sql.lexer import Token, statement_end
 from dk_notebook.backends.sql.parameters import Key, Parameter, Rendered, Statement
 from dk_notebook.errors import ConfigError, QueryError
 
@@ -92,7 +92,7 @@ def parse(text: str) -> Statement:
         code.append(token)
     if len(counted) > 1:
         raise ConfigError("the statement mixes ?name, ?1 and ?: use one of them")
-    return Statement(text, tuple(found), _end(text, code), sign="?")
+    return Statement(text, tuple(found), statement_end(text, code), sign="?")
 
 
 def requested(text: str, params: Mapping[str, Any] | Sequence[Any] | None) -> Request:
@@ -242,13 +242,3 @@ def _separates(token: Token, before: Token | None) -> bool:
     if token.kind == "word":
         return token.upper in _BEFORE_EXPRESSION or before is None or before.text in ("|", ";")
     return token.kind == "mark" and token.text in (",", "|", "=", ";")
-
-
-def _end(text: str, code: Sequence[Token]) -> int:
-    """Before the ``;`` after which only blanks and comments follow: ES|QL itself knows none."""
-    end = len(text)
-    for token in reversed(code):
-        if token.text != ";" or token.kind != "mark":
-            break
-        end = token.start
-    return end
