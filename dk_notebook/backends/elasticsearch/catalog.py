@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from dk_notebook.backends.elasticsearch import names
 from dk_notebook.backends.elasticsearch.connections.client import Client
-from dk_notebook.backends.elasticsearch.fields import fields_of
+from dk_notebook.backends.elasticsearch.mappings import fields_of
 from dk_notebook.backends.sql.described import described
 from dk_notebook.errors import DkError, NotFound, did_you_mean
 

@@ -14,8 +14,6 @@ from typing import Any, Final, Literal
 
 import pyarrow as pa
 
-from dk_notebook.backends.elasticsearch import names
-from dk_notebook.backends.elasticsearch.connections.client import Client
 from dk_notebook.backends.elasticsearch.types import METADATA, VECTORS, arrow_field, type_of
 from dk_notebook.backends.elasticsearch.writing.marks import in_order
 from dk_notebook.errors import NotFound, QueryError, did_you_mean
@@ -127,40 +125,6 @@ def is_named(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(way, pattern) for pattern in patterns for way in ways)
 
 
-async def fields_of(client: Client, table: str) -> list[Field]:
-    """The columns of an index, an alias, a pattern or a list, in the order in which they are read.
-
-    NotFound; QueryError, which lists them: fields that the indices declare differently.
-    """
-    return (await mapped(client, table)).shown()
-
-
-async def mapped(client: Client, table: str) -> Fields:
-    """All fields. NotFound: an index that is not there, or a pattern that none is like."""
-    from dk_notebook.backends.elasticsearch import capabilities  # which makes fields itself
-
-    index = names.readable(table)
-    answer = await client.raw(
-        "GET",
-        names.path(index),
-        params={
-            "features": "mappings,settings",
-            "filter_path": "*.mappings,*.settings.index.mapping.source,*.settings.index.uuid",
-        },
-        allowed=(403,),
-    )
-    if answer.status == 403:  # who may read need not be one who may see mappings
-        said = await client.json("GET", names.path(index, "_field_caps"), params=capabilities.PARAMS)
-        indices = said.get("indices") or []
-        found = capabilities.by_index(said)
-    else:
-        said = indices = answer.json() or {}
-        found = _by_index(said, excludes_vectors=client.server.version >= (9, 2))
-    if not indices:
-        raise NotFound(f"no index is like {table!r}", code="index_not_found_exception")
-    return _all(table, found, len(indices))
-
-
 # --- several indices ------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +138,7 @@ def merged(table: str, indices: Mapping[str, Any], *, excludes_vectors: bool = F
     >>> merged("a,b", both).find("t").conflict is None
     True
     """
-    return _all(table, _by_index(indices, excludes_vectors=excludes_vectors), len(indices))
+    return of_indices(table, _by_index(indices, excludes_vectors=excludes_vectors), len(indices))
 
 
 def _by_index(indices: Mapping[str, Any], *, excludes_vectors: bool) -> dict[str, dict[str, Field]]:
@@ -187,7 +151,8 @@ def _by_index(indices: Mapping[str, Any], *, excludes_vectors: bool) -> dict[str
     return {name: found[name] for name in in_order(found, first.get("mappings") or {})}
 
 
-def _all(table: str, found: Mapping[str, Mapping[str, Field]], indices: int) -> Fields:
+def of_indices(table: str, found: Mapping[str, Mapping[str, Field]], indices: int) -> Fields:
+    """The fields of so many indices, each once; ``found``: name -> index -> field."""
     return Fields(table, [_once(name, by_index, indices) for name, by_index in found.items()])
 
 

@@ -12,7 +12,7 @@ from dk_notebook.backends.elasticsearch.documents import ElasticsearchDocuments
 from dk_notebook.backends.elasticsearch.esql.query import scan_esql
 from dk_notebook.backends.elasticsearch.execute import executed
 from dk_notebook.backends.elasticsearch.explain import explained
-from dk_notebook.backends.elasticsearch.fields import mapped
+from dk_notebook.backends.elasticsearch.mappings import mapped
 from dk_notebook.backends.elasticsearch.reading.scan import scan_body, scan_table
 from dk_notebook.backends.elasticsearch.records.freshness import refreshed
 from dk_notebook.backends.elasticsearch.writing.ingest import ingested

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dk_notebook.backends.elasticsearch.conditions.decide import Rows
 from dk_notebook.backends.elasticsearch.connections.client import Client
 from dk_notebook.backends.elasticsearch.connections.cluster import Cluster
-from dk_notebook.backends.elasticsearch.fields import mapped
+from dk_notebook.backends.elasticsearch.mappings import mapped
 from dk_notebook.backends.elasticsearch.reading import costs
 from dk_notebook.errors import NotFound
 from dk_notebook.records.filters import And, Compare, Condition, Field, Not, Sort

@@ -14,7 +14,8 @@ from dk_notebook.backends.elasticsearch.conditions.clauses import ALL, Clause, e
 from dk_notebook.backends.elasticsearch.conditions.decide import Rows
 from dk_notebook.backends.elasticsearch.conditions.dsl import Conditions, column_of, doubts
 from dk_notebook.backends.elasticsearch.connections.client import Client
-from dk_notebook.backends.elasticsearch.fields import Field, Fields, mapped
+from dk_notebook.backends.elasticsearch.fields import Field, Fields
+from dk_notebook.backends.elasticsearch.mappings import mapped
 from dk_notebook.backends.elasticsearch.reading.costs import Costs
 from dk_notebook.backends.elasticsearch.reading.pages import LARGEST, Page, Pages, Search
 from dk_notebook.backends.elasticsearch.reading.reader import Reader
