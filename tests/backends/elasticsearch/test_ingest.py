@@ -186,6 +186,23 @@ async def test_rows_of_a_block_in_mid_write_are_in_the_report_of_the_error(
 
 
 @pytest.mark.elasticsearch
+async def test_a_replace_takes_the_next_number_where_a_late_write_took_its_own(
+    client: Client, elasticsearch_node: ElasticsearchAddress, elasticsearch_index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Client.json
+
+    async def as_late(self: Client, method: str, path: str, **options: Any) -> Any:
+        if (method, path) == ("PUT", f"/{elasticsearch_index}-000001"):
+            elasticsearch_node.request("PUT", path)
+        return await asked(self, method, path, **options)
+
+    monkeypatch.setattr(Client, "json", as_late)
+    report = await ingested(client, TableWrite(table=elasticsearch_index, mode="replace"), batches(3))
+    assert report.rows == 3
+    assert list(elasticsearch_node.request("GET", f"/{elasticsearch_index}")) == [f"{elasticsearch_index}-000002"]
+
+
+@pytest.mark.elasticsearch
 async def test_progress_counts_every_row(client: Client, elasticsearch_index: str) -> None:
     table = pa.Table.from_pandas(pd.DataFrame({"n": range(12_345)}))
     await ingested(client, TableWrite(table=elasticsearch_index), ArrowStream.from_table(table))

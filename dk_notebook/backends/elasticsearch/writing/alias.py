@@ -20,13 +20,12 @@ from dk_notebook.backends.elasticsearch.connections.client import Client
 from dk_notebook.backends.elasticsearch.writing import destination
 from dk_notebook.backends.elasticsearch.writing.destination import Destination
 from dk_notebook.errors import ConfigError, ConnectionFailed, QueryError, Unsupported
+from dk_notebook.runtime.tasks import heard_out
 
 Outcome = Literal["not begun", "refused", "moved", "unknown"]
 
 READERS = 2.0
 """Seconds that searches of the old contents get to end."""
-LAST_WORD = 0.5
-"""Seconds that the server gets to answer when somebody wants to stop while the alias moves."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +150,9 @@ class Move:
         self.outcome = "unknown"
         asked = asyncio.ensure_future(self._asked())
         try:
-            await asyncio.shield(asked)
-        except asyncio.CancelledError:
-            await asyncio.wait([asked], timeout=LAST_WORD)
+            await heard_out(asked)
+        finally:
             asked.cancel()
-            raise
 
     async def _asked(self) -> None:
         try:

@@ -22,7 +22,7 @@ from dk_notebook.backends.base import Rejected, TableWrite, WriteReport
 from dk_notebook.backends.elasticsearch import names
 from dk_notebook.backends.elasticsearch.connections.client import BRIEF, Client
 from dk_notebook.backends.elasticsearch.writing import alias, ids
-from dk_notebook.backends.elasticsearch.writing.alias import LAST_WORD, Move
+from dk_notebook.backends.elasticsearch.writing.alias import Move
 from dk_notebook.backends.elasticsearch.writing.bulk import Bulk
 from dk_notebook.backends.elasticsearch.writing.declare import ID
 from dk_notebook.backends.elasticsearch.writing.gather import Gathered, gathered
@@ -32,10 +32,11 @@ from dk_notebook.backends.elasticsearch.writing.plan import intent
 from dk_notebook.backends.elasticsearch.writing.refusals import left_by_a_stop, unwritten
 from dk_notebook.backends.sql.chunks import kept, whole
 from dk_notebook.backends.sql.targets import twice
-from dk_notebook.errors import ConversionError, DkError
+from dk_notebook.errors import Conflict, ConversionError, DkError
 from dk_notebook.frames import ndjson
 from dk_notebook.frames.notices import warn_beside
 from dk_notebook.frames.stream import ArrowStream
+from dk_notebook.runtime.tasks import LAST_WORD, heard_out
 from dk_notebook.runtime.workers import in_worker
 
 ROWS = 5_000
@@ -128,6 +129,12 @@ class Ingest:
     # --- the write ----------------------------------------------------------------------------------------------------
 
     async def _written(self, batches: AsyncIterator[pa.RecordBatch]) -> WriteReport:
+        try:
+            await self._prepared()
+        except BaseException:
+            if self._made:
+                await self._unmade()
+            raise
         meant = self.meant
         move = Move(self.client, meant.swap) if meant.swap is not None else None
         bulk = Bulk(
@@ -140,7 +147,6 @@ class Ingest:
             stop_at_refusal=self._raises,
         )
         try:
-            await self._prepared()
             await self._sent(bulk, batches)
             await self._searchable()
             if move is not None:
@@ -162,19 +168,32 @@ class Ingest:
     async def _prepared(self) -> None:
         """The index, with the fields that are needed. Conflict: somebody else made it meanwhile."""
         meant = self.meant
-        if meant.made:
+        if meant.swap is not None:
+            await self._created_as_next()
+        elif meant.made:
             await self._created()
         elif meant.mapping and meant.there is not None:
             await self.client.json("PUT", names.path(meant.there.name, "_mapping"), body=meant.mapping, repeatable=True)
+
+    async def _created_as_next(self) -> None:
+        """The index of a ``replace``, under the number after the one that another write has taken just now.
+
+        That may be a write that was stopped while the server, late, still made its index.
+        """
+        try:
+            await self._created()
+        except Conflict:
+            columns = pa.schema([fit.source for fit in self.meant.fits])
+            self.meant = await intent(self.client, self.meant.target, columns)
+            await self._created()
 
     async def _created(self) -> None:
         """The index. Who stops it meanwhile waits for the answer, which says whether there is one to unmake."""
         body = {"mappings": self.meant.mapping}
         asked = asyncio.ensure_future(self.client.json("PUT", names.path(self.meant.index), body=body))
         try:
-            await asyncio.shield(asked)
+            await heard_out(asked)
         except asyncio.CancelledError:
-            await asyncio.wait([asked], timeout=LAST_WORD)
             if asked.done():
                 self._made = asked.exception() is None
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Literal
+from typing import Literal
 
 from dk_notebook.backends.s3.datasets import manifest
 from dk_notebook.backends.s3.datasets.manifest import Manifest
@@ -11,11 +11,9 @@ from dk_notebook.backends.s3.objects import Objects
 from dk_notebook.backends.s3.writing.intent import Intent
 from dk_notebook.backends.s3.writing.leftovers import files_below
 from dk_notebook.errors import ConnectionFailed, DkError, OutcomeUnknown
+from dk_notebook.runtime.tasks import heard_out
 
 Outcome = Literal["not begun", "refused", "done", "unknown"]
-
-LAST_WORD: Final = 0.5
-"""Seconds that the store gets to answer when somebody wants to stop meanwhile."""
 
 
 class Switch:
@@ -38,11 +36,9 @@ class Switch:
         self.outcome = "unknown"
         asked = asyncio.ensure_future(self._asked())
         try:
-            await asyncio.shield(asked)
-        except asyncio.CancelledError:
-            await asyncio.wait([asked], timeout=LAST_WORD)
+            await heard_out(asked)
+        finally:
             asked.cancel()
-            raise
 
     async def _look(self) -> None:
         """What is there now, and will not be."""
