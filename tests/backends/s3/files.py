@@ -21,14 +21,18 @@ from dk_notebook.records.query import Query
 def parquet(columns: Mapping[str, Any] | pa.Table, **how: Any) -> bytes:
     """The body of a Parquet file."""
     sink = pa.BufferOutputStream()
-    pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(dict(columns)), sink, **how)
+    pq.write_table(_table(columns), sink, **how)
     return bytes(sink.getvalue())
 
 
-def csv(columns: Mapping[str, Any]) -> bytes:
+def csv(columns: Mapping[str, Any] | pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    pacsv.write_csv(pa.table(dict(columns)), sink)
+    pacsv.write_csv(_table(columns), sink)
     return bytes(sink.getvalue())
+
+
+def _table(columns: Mapping[str, Any] | pa.Table) -> pa.Table:
+    return columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
 
 
 def jsonl(rows: Iterable[Mapping[str, Any]]) -> bytes:
