@@ -1,7 +1,7 @@
 # One command each; every one of them sets up what it needs in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
-OLDEST := tests/frames tests/api tests/kernels/test_interrupts.py tests/kernels/test_completion.py
+OLDEST := tests/frames tests/api tests/kernels/test_interrupts.py tests/kernels/test_completion.py tests/kernels/test_widgets.py
 # Most tests wait for a server or a kernel. Each process has servers of its own: name one by its variable (CONTRIBUTING),
 # and say SPREAD= so that only one process uses it.
 SPREAD ?= --numprocesses=2 --dist=loadfile

@@ -87,7 +87,8 @@ class Page:
         self._say(identity, {"method": "custom", "content": {"event": "click"}})
 
     def change(self, identity: str, **state: Any) -> None:
-        """Type or choose something."""
+        """Type or choose something: the page has it at once, and keeps it until the kernel says otherwise."""
+        self.models[identity].update(state)
         self._say(identity, {"method": "update", "state": state, "buffer_paths": []})
 
     def _say(self, identity: str, data: dict[str, Any]) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.kernels.driver import Cell, Kernel
 from tests.kernels.page import Page, page_of
+from tests.notebooks.executed import execute
 from tests.promptness import LATEST
 
 pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
 
 LONG = "select count(*) from range(100000000000) where hash(range) = 1"
 """Minutes of work."""
+
+CANARY = "swordfish-1f0c9a77"
 
 BLOCKING = f"dk.read_query({LONG!r})"
 AWAITED = f"await dk.aread_query({LONG!r})"
@@ -41,14 +47,6 @@ def begun(kernel: Kernel, page: Page, code: str) -> tuple[Cell, str]:
     return cell, page.until(lambda: page.find("ButtonModel", description="Stop"))
 
 
-@pytest.mark.parametrize("code", [BLOCKING, AWAITED])
-def test_the_button_stops_what_a_cell_waits_for(kernel: Kernel, page: Page, code: str) -> None:
-    cell, stop = begun(kernel, page, code)
-    page.press(stop)
-    outcome = cell.outcome(patience=LATEST)
-    assert (outcome.error, outcome.message.startswith("cancelled"), outcome.stderr) == ("QueryError", True, "")
-
-
 def test_the_button_stops_what_a_task_of_the_notebook_waits_for(kernel: Kernel, page: Page) -> None:
     cell, stop = begun(kernel, page, TASK)
     cell.outcome()
@@ -65,7 +63,28 @@ def test_a_cell_that_blocks_is_seen_to_go_on(kernel: Kernel, page: Page) -> None
 
 
 def test_the_widget_says_when_its_buttons_are_heard(page: Page) -> None:
-    assert page.until(lambda: page.shows("The buttons work while a cell runs too"))
+    said = "The buttons work while a cell runs too" if page.subshell else "This kernel hears the buttons between cells"
+    assert page.until(lambda: page.shows(said))
+
+
+def test_a_cell_that_blocks_is_stopped_by_the_button_where_the_kernel_has_subshells(kernel: Kernel, page: Page) -> None:
+    cell, stop = begun(kernel, page, BLOCKING)
+    page.press(stop)
+    if page.subshell is None:
+        kernel.interrupt()
+    expected = "KeyboardInterrupt" if page.subshell is None else "QueryError"
+    outcome = cell.outcome(patience=LATEST)
+    assert (outcome.error, outcome.stderr) == (expected, "")
+
+
+def test_a_cell_that_awaits_is_stopped_by_the_button_where_the_kernel_has_subshells(kernel: Kernel, page: Page) -> None:
+    cell, stop = begun(kernel, page, AWAITED)
+    page.press(stop)
+    if page.subshell is None:
+        kernel.interrupt()
+    expected = "CancelledError" if page.subshell is None else "QueryError"
+    outcome = cell.outcome(patience=LATEST)
+    assert (outcome.error, outcome.stderr) == (expected, "")
 
 
 def test_what_other_cells_show_is_not_disturbed(kernel: Kernel, page: Page) -> None:
@@ -81,6 +100,33 @@ def test_a_page_that_is_left_is_not_spoken_to_any_more(kernel: Kernel, page: Pag
     page.change(box, _view_count=1)
     page.change(box, _view_count=0)
     page.until(lambda: not kernel.json("monitor._ticker.runs"))
+
+
+def test_what_is_typed_is_kept_by_no_page_and_said_by_no_kernel(kernel: Kernel, tmp_path: Path) -> None:
+    file = tmp_path / "dk.toml"
+    file.write_text('[connections.pg]\nbackend = "postgres"\nhost = "127.0.0.1"\nport = 1\nuser = "ann"\n')
+    with page_of(kernel) as page:
+        shown = kernel.ok(
+            f"import os, json, ipywidgets\nos.environ['DK_CONFIG'] = {str(file)!r}\nmonitor = dk.browser('pg')\nmonitor"
+        )
+        page.change(page.until(lambda: page.find("PasswordModel")), value=CANARY)
+        refused = len(page.heard)
+        page.until(lambda: any("asking pg" in said for said in page.heard[refused:]))
+        page.until(lambda: page.find("PasswordModel", value=""))
+        state = kernel.ok("del os.environ['DK_CONFIG']\nprint(json.dumps(ipywidgets.Widget.get_manager_state()))")
+        page.listen(0.2)
+        said = [*page.heard, json.dumps(page.models), json.dumps(shown.outputs), json.dumps(state.outputs)]
+    assert ("PasswordModel" in state.stdout, [text for text in said if CANARY in text]) == (True, [])
+
+
+def test_a_notebook_that_was_run_shows_them_where_no_kernel_is(tmp_path: Path) -> None:
+    cells = ["import dk_notebook as dk\ndk.execute('create table shown as select 42 as answer')"]
+    cells += ["dk.browser()", "dk.monitor()"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
+    execute(notebook, tmp_path)
+    browser, monitor = (cell.outputs[0].data for cell in notebook.cells[1:])
+    assert ("<td>shown</td>" in browser["text/html"], "shown" in browser["text/plain"]) == (True, True)
+    assert ("<td>duckdb</td>" in monitor["text/html"], "in_use" in monitor["text/plain"]) == (True, True)
 
 
 def test_a_kernel_that_ends_with_widgets_says_nothing(new_kernel: Kernel) -> None:

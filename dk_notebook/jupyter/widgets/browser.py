@@ -16,13 +16,14 @@ from dk_notebook.api.connecting import connections
 from dk_notebook.config.secrets import Secret
 from dk_notebook.connections import Connection, resolve
 from dk_notebook.errors import ConfigError
-from dk_notebook.jupyter.display import Note, counted, first_rows, seconds
+from dk_notebook.jupyter.display import Note, counted
 from dk_notebook.jupyter.widgets.contents import Contents, error_page, rows_page, table_page
 from dk_notebook.jupyter.widgets.guarded import Choice
 from dk_notebook.jupyter.widgets.login import Login
 from dk_notebook.jupyter.widgets.opening import LoginWanted, opened
 from dk_notebook.jupyter.widgets.panel import Panel
-from dk_notebook.jupyter.widgets.questions import TIMEOUT, Question
+from dk_notebook.jupyter.widgets.preview import Preview, preview
+from dk_notebook.jupyter.widgets.questions import Question
 from dk_notebook.jupyter.widgets.tables import TableList
 from dk_notebook.runtime.workers import in_worker
 
@@ -162,20 +163,13 @@ class Browser(Panel):
             if connection is None or table is None:
                 return
             self._found.value = "reading …"
-            # One more tells whether there are more.
-            limit = self._limit + 1
             self._rows_wanted.ask(
-                lambda: connection.aread_table(table, limit=limit, timeout=TIMEOUT, progress=False),
-                partial(self._rows_came, connection),
-                partial(self._failed, self._found),
+                lambda: preview(connection, table, self._limit), self._rows_came, partial(self._failed, self._found)
             )
 
-    def _rows_came(self, connection: Connection, frame: pd.DataFrame) -> None:
-        took = frame.attrs["dk"]["seconds"]
-        shown, rows = first_rows(frame, self._limit)
-        self._know(rows=shown)
-        note = Note((str(rows), seconds(took), connection.name))
-        self._found.value = rows_page(shown) + note._repr_html_()
+    def _rows_came(self, found: Preview) -> None:
+        self._know(rows=found.frame)
+        self._found.value = rows_page(found.frame) + found.note._repr_html_()
 
     def _failed(self, place: Any, error: Exception) -> None:
         self._know(error=error)
