@@ -168,6 +168,9 @@ def read_table(
 ) -> Any:
     """A table, or a part of it, as a frame; the part is chosen in the store.
 
+    The parameters that are not told here, and the errors, are those of `read_query`; NotFound names the table or column
+    nearest to one that is not there.
+
     Parameters
     ----------
     table
@@ -185,9 +188,6 @@ def read_table(
     layout
         "documents": what `AsyncDatabase` keeps in the table, a column a field, ``id`` first. JSON declares no types:
         a field of integers, floats, booleans or text alone has that type, any other one holds objects.
-
-    The other parameters and the errors are those of `read_query`; NotFound names the table or column nearest to one
-    that is not there.
 
     Examples
     --------

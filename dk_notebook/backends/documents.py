@@ -18,9 +18,9 @@ class DocumentPlace:
     """Where the documents lie in a store. A backend with other words for it has a class of its own."""
 
     table: str = "records"
-    """As users write names of tables; with a schema given apart, a dot in it is part of the name."""
+    """The table of the records, named as everywhere; with a schema given apart, a dot in it is part of the name."""
     schema: str | None = None
-    """None: the one in which the store looks for tables."""
+    """The schema of the table; None: the one in which the store looks for tables."""
 
     spellings: ClassVar[Mapping[str, str]] = {"table_name": "table", "schema_name": "schema"}
     """As in `BackendConfig`."""

@@ -38,11 +38,13 @@ class ElasticsearchConfig(BackendConfig):
     """URLs, with a path where a proxy has the node under one. Without a scheme: plain http. Without a port: `port`,
     else 443 for ``https://`` and 9200 for the others. None at all: ``localhost``."""
     port: int | None = None
-    """Of the hosts that name none."""
+    """The port of the hosts that name none."""
     cloud_id: str | None = None
     """The id of a hosted deployment, in place of `hosts`."""
     username: str | None = None
+    """Who asks, by name and password."""
     password: Secret | None = field(default=None, repr=False)
+    """That user's."""
     api_key: Secret | None = field(default=None, repr=False)
     """As the server shows it (``encoded``), or ``id:api_key``."""
     bearer_auth: Secret | None = field(default=None, repr=False)
@@ -54,8 +56,9 @@ class ElasticsearchConfig(BackendConfig):
     ssl_assert_hostname: bool = True
     """Whether the certificate must be for the name of the node, too."""
     client_cert: str | None = field(default=None, metadata=_FILE)
+    """The client's certificate, a file, where the nodes want one."""
     client_key: str | None = field(default=None, metadata=_FILE)
-    """None: in the file of the certificate."""
+    """Its key, a file; None: in the file of the certificate."""
     http_compress: bool | None = None
     """Whether bodies travel as gzip; None: unless the node is on this machine."""
 

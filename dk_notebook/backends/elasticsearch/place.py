@@ -18,6 +18,7 @@ class ElasticsearchPlace:
     """
 
     index: str = "records"
+    """An index, which is made if it is absent, or an alias of one."""
 
     spellings: ClassVar[Mapping[str, str]] = {"index_name": "index", "table": "index", "table_name": "index"}
 

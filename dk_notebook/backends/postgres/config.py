@@ -67,32 +67,37 @@ class PostgresConfig(BackendConfig):
     port: int | tuple[int, ...] = PORT
     """One for all hosts, or one a host."""
     database: str = ""
+    """None given: the one that is called like the user."""
     user: str = ""
+    """None given: that of the operating system."""
     password: Secret | None = field(default=None, repr=False)
     """Where none is given, `passfile` is asked when a connection is made."""
     passfile: str | None = field(default=None, metadata=_FILE)
-    """None: ``~/.pgpass``."""
+    """The file of passwords; None: ``~/.pgpass``."""
     service: str | None = field(default=None, metadata=_ON_THIS_MACHINE)
-    """A name in ``pg_service.conf``, whose settings are the lowest level (`lower_levels`)."""
+    """A name in ``pg_service.conf``, whose settings count where nothing else says them."""
     servicefile: str | None = field(default=None, metadata=_FILE)
-    """None: ``~/.pg_service.conf``."""
+    """The file of services; None: ``~/.pg_service.conf``."""
     sslmode: tls.SslMode | None = None
-    """None: ``verify-full``, on this machine ``prefer`` (`tls.mode`)."""
+    """Whether TLS is used, and what is checked; None: ``verify-full``, on this machine ``prefer``."""
     sslrootcert: str | None = field(default=None, metadata={"path": True, "words": (tls.SYSTEM,)})
     """Who may sign the server's certificate: a file, or ``system``; None: ``~/.postgresql/root.crt``, or else that."""
     sslcert: str | None = field(default=None, metadata=_FILE)
     """The client's certificate; None: ``~/.postgresql/postgresql.crt`` if it is there."""
     sslkey: str | None = field(default=None, metadata=_FILE)
+    """The key of that certificate; None: ``~/.postgresql/postgresql.key``."""
     sslpassword: Secret | None = field(default=None, repr=False)
-    """Of the key."""
+    """The password of that key."""
     sslcrl: str | None = field(default=None, metadata={"path": True})
     """Which certificates were revoked: a file; None: ``~/.postgresql/root.crl`` if it is there."""
     ssl_min_protocol_version: tls.Version | None = None
-    """None: as the system's OpenSSL has it."""
+    """The oldest version of TLS that will do; None: as the system's OpenSSL has it."""
     ssl_max_protocol_version: tls.Version | None = None
+    """The newest version of TLS that will do; None: as the system's OpenSSL has it."""
     krbsrvname: str = "postgres"
     """The name of the service in Kerberos."""
     gsslib: Literal["gssapi", "sspi"] = "gssapi"
+    """Which library speaks Kerberos; ``sspi`` is that of Windows."""
     target_session_attrs: SessionAttributes = "any"
     """Which of the hosts will do."""
     load_balance_hosts: Literal["disable", "random"] = "disable"
@@ -110,6 +115,7 @@ class PostgresConfig(BackendConfig):
     application_name: str | None = None
     """What the server's lists of connections show; None: ``fallback_application_name``."""
     fallback_application_name: str = "dk_notebook"
+    """What they show where no other name is given."""
     options: str = field(default="", metadata=_ON_THIS_MACHINE)
     """Settings of the server for each session, as ``-c statement_timeout=5s``."""
     statement_cache_size: int = 100

@@ -38,16 +38,19 @@ class S3Config(BackendConfig):
     """
 
     bucket: str = ""
-    """It is never made. None at all: tables are named by whole ``s3://`` URLs."""
+    """The bucket, which is never made. None given: tables are named by whole ``s3://`` URLs."""
     prefix: str = ""
-    """Without a slash at either end."""
+    """Under which tables and documents lie; without a slash at either end."""
     region: str | None = None
-    """None: us-east-1, which is what most stores of others call theirs."""
+    """Where the bucket is; None: us-east-1, which is what most stores of others call theirs."""
     endpoint_url: str | None = None
-    """None: AWS."""
+    """The address of a store that is not Amazon's; None: AWS."""
     aws_access_key_id: str | None = None
+    """Who asks, by a key. Without it and without a profile, credentials are found as AWS's own tools find them."""
     aws_secret_access_key: Secret | None = field(default=None, repr=False)
+    """The secret of that key."""
     aws_session_token: Secret | None = field(default=None, repr=False)
+    """Beside keys that are lent for a time."""
     profile: str | None = field(default=None, metadata={"trust": True})
     """A name in ``~/.aws/config`` or ``~/.aws/credentials``."""
     anonymous: bool = False

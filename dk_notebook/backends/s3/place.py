@@ -16,7 +16,7 @@ class S3Place:
     """
 
     table: str = ""
-    """Or a whole ``s3://bucket/prefix``."""
+    """The prefix, or a whole ``s3://bucket/prefix``; without it that of the connection."""
 
     spellings: ClassVar[Mapping[str, str]] = {"table_name": "table"}
 
