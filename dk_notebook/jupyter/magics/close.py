@@ -23,7 +23,7 @@ FLAGS = Flags(
         %dkclose        # all
 
     Its pool ends, and its name is free, also as the default. One line tells what was closed. What lies in a DuckDB
-    in memory is gone then. A closed connection is opened again by %dkconnect.
+    in memory stays until the kernel ends. A closed connection is opened again by %dkconnect.
     """,
 )
 FLAGS.add_argument("name", nargs="?", metavar="NAME", help="the connection's name; left out: all")

@@ -23,16 +23,17 @@ FLAGS = Flags(
 
     Examples::
 
-        %dkexplain select * from orders where day = :day      # nothing is run
-        %dkexplain --analyze -c pg select count(*) from orders    # runs it: rows and seconds of each node
+        %dkexplain select * from orders where day = :day
+        %dkexplain --analyze -c pg select count(*) from orders
 
         %%dkexplain -c pg -o plan
         select * from orders where customer = ANY(:customers);
 
         %dkexplain -c es FROM orders | WHERE day == ?day | STATS n = COUNT(*)
 
-    The value is a frame: depth, node, detail, rows_estimated, rows, seconds; the last two only with ``--analyze``. It
-    shows itself as a tree. ``:name`` (``?name`` in ES|QL) is the notebook's variable ``name``, sent as a value.
+    Without ``--analyze`` nothing is run. The value is a frame: depth, node, detail, rows_estimated, rows, seconds; the
+    last two only with ``--analyze``. It shows itself as a tree. ``:name`` (``?name`` in ES|QL) is the notebook's
+    variable ``name``, sent as a value.
 
     ``--analyze`` runs the statement: it takes as long as the statement does, and the stop button stops it. What it
     changes is rolled back on PostgreSQL and stays on DuckDB.

@@ -21,8 +21,8 @@ FLAGS = Flags(
     Examples::
 
         %dkstatus
-        %dkstatus -c pg                 # of one connection
-        stuck = (%dkstatus).running     # the frame: id, label, connection, rows, seconds
+        %dkstatus -c pg         # of one connection
+        now = %dkstatus         # now.running is a frame: id, label, connection, rows, seconds
 
     The value has two frames: ``pools``, as of dk.status(), a row a pool, and ``running``, as of dk.running(), a row a
     call. ``dk.cancel(id)`` stops a call, ``dk.cancel()`` all of them. Nothing is opened by looking.
