@@ -6,7 +6,7 @@ OLDEST := tests/frames tests/api tests/kernels/test_interrupts.py tests/kernels/
 # and say SPREAD= so that only one process uses it.
 SPREAD ?= --numprocesses=2 --dist=loadfile
 
-.PHONY: help demo test check bench lab clean servers
+.PHONY: help demo docs test check bench lab clean servers
 
 help:            ## show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -14,6 +14,11 @@ help:            ## show this
 .venv/demo: pyproject.toml $(wildcard native/Cargo.toml native/src/*.rs)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+.venv/docs: pyproject.toml $(wildcard native/Cargo.toml native/src/*.rs)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 .venv/dev: pyproject.toml $(wildcard native/Cargo.toml native/src/*.rs)
@@ -60,6 +65,9 @@ demo: .venv/demo ## the main job on real data, headless, and the other notebooks
 
 lab: .venv/demo  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/01-tour.ipynb
+
+docs: .venv/docs ## the documentation, into build/docs; open index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet    # which is the next one
 
 check: .venv/dev ## seconds: style, types, layers, unit tests
 	$(BIN)/ruff check .

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,38 +11,33 @@ import pandas as pd
 import pytest
 
 import dk_notebook as dk
+from tests.docs.cells import run
 from tests.services.elasticsearch_address import ElasticsearchAddress
 from tests.services.s3_address import S3Address
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
+IMPORTS = "```python\nimport pandas as pd\nimport dk_notebook as dk\n```\n"
+
+
 def section(title: str) -> str:
-    """The first code of a section."""
-    found = re.search(rf"^## {title}\n.*?^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    """A section, with the imports that the ones before it have."""
+    found = re.search(rf"^## {title}\n.*?(?=^## )", README, re.MULTILINE | re.DOTALL)
     assert found
-    return found[1]
+    return IMPORTS + found[0]
 
 
 @pytest.fixture
-def frames(elasticsearch_node: ElasticsearchAddress, elasticsearch_index: str) -> Iterator[list[pd.DataFrame]]:
+def frames(
+    elasticsearch_node: ElasticsearchAddress, elasticsearch_index: str, tmp_path: Path
+) -> Iterator[list[pd.DataFrame]]:
     """What each call of the section gives; only the address and the index's name are the tests'."""
     code = section("Elasticsearch").replace("elasticsearch://localhost:9200", elasticsearch_node.url)
     code = re.sub('(?<=")posts(?=")|(?<=FROM )posts', elasticsearch_index, code)
     dk.close()
-    yield values(code, {"dk": dk, "pd": pd})[2:]  # after the connection and the report of the write
+    yield run(code, tmp_path, all_values=True)[2:]  # after the connection and the report of the write
     dk.close()
-
-
-def values(code: str, names: dict[str, Any]) -> list[Any]:
-    """What the expressions that stand alone give, in their order, as cells of a notebook would show them."""
-    shown = []
-    for statement in ast.parse(code).body:
-        if isinstance(statement, ast.Expr):
-            shown.append(eval(compile(ast.Expression(statement.value), "README.md", "eval"), names))
-        else:
-            exec(compile(ast.Module([statement], []), "README.md", "exec"), names)
-    return shown
 
 
 @pytest.mark.elasticsearch
@@ -58,14 +52,17 @@ def test_the_section_on_elasticsearch_runs_as_it_is_written(frames: list[pd.Data
 
 
 @pytest.fixture
-def from_s3(s3_store: S3Address, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def from_s3(
+    s3_store: S3Address, s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[Any]]:
     """What each call of the section gives; only the bucket, the store and its keys are the tests'."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_store.endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_store.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_store.secret)
     monkeypatch.setenv("AWS_REGION", s3_store.region)
     dk.close()
-    yield values(section("S3").replace("s3://bucket/prefix", f"s3://{s3_bucket}/prefix"), {"dk": dk, "pd": pd})[1:]
+    code = section("S3").replace("s3://bucket/prefix", f"s3://{s3_bucket}/prefix")
+    yield run(code, tmp_path, all_values=True)[1:]
     dk.close()
 
 
