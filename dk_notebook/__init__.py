@@ -10,7 +10,7 @@ from typing import Any
 
 from dk_notebook.accessor import FrameAccessor as FrameAccessor
 from dk_notebook.api.connecting import connections, status, trust
-from dk_notebook.api.looking import aexecute, cancel, columns, execute, explain, running, show_versions, tables
+from dk_notebook.api.looking import aexecute, cancel, columns, execute, explain, running, tables
 from dk_notebook.api.reading import (
     aiter_query,
     aiter_table,
@@ -21,6 +21,7 @@ from dk_notebook.api.reading import (
     read_query,
     read_table,
 )
+from dk_notebook.api.versions import show_versions
 from dk_notebook.api.writing import awrite_table, plan_write, write_table
 from dk_notebook.backends.base import WritePlan, WriteReport
 from dk_notebook.connections import Connection, close, connect, use

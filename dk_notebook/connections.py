@@ -18,7 +18,7 @@ from dk_notebook.errors import ConfigError, DkError
 from dk_notebook.runtime import pools, thread
 from dk_notebook.store import Store
 
-__all__ = ["Connection", "close", "connect", "connections", "found", "resolve", "status", "use"]
+__all__ = ["Connection", "close", "connect", "connections", "found", "resolve", "servers", "status", "use"]
 
 Row = dict[str, Any]
 
@@ -169,6 +169,16 @@ def status() -> list[Row]:
         names = ", ".join(each.name for each in made if each.same(kind, config))
         rows.append({"connection": names or cast("BackendConfig", config).location, "loop": loop, **asdict(figures)})
     return rows
+
+
+def servers() -> dict[str, str]:
+    """What the servers of the open connections said they are, by the connection's name; some say nothing."""
+    said: dict[str, str] = {}
+    for kind, config, pool in pools.opened():
+        server = cast("Backend", pool).server()
+        if server is not None:
+            said |= {each.name: server for each in BOOK.all() if each.same(kind, config)}
+    return said
 
 
 # --- which one is wanted ----------------------------------------------------------------------------------------

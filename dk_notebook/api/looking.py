@@ -8,18 +8,9 @@ from typing import Any
 import pandas as pd
 
 from dk_notebook.api.reading import Target
-from dk_notebook.connections import connections as known_connections
 from dk_notebook.connections import resolve
 from dk_notebook.methods import Params, Query
 from dk_notebook.runtime import operations
-
-_PACKAGES = (
-    *("dk-notebook", "pandas", "pyarrow", "duckdb"),
-    *("asyncpg", "pgpq"),
-    *("elasticsearch", "aiohttp", "orjson"),
-    *("aioboto3", "botocore", "obstore"),
-    *("tqdm", "polars", "dask", "ipython", "ipykernel"),
-)
 
 
 def execute(statement: Query, connection: Target = None, *, params: Params = None, timeout: float | None = None) -> int:
@@ -75,23 +66,3 @@ def cancel(id: int | None = None) -> int:  # noqa: A002 (the name in the public 
     The call raises QueryError ("cancelled") where it is waited for.
     """
     return operations.cancel(id)
-
-
-def show_versions() -> pd.DataFrame:
-    """Versions of what matters here, and the stores whose connections are open. Holds no secrets.
-
-    Columns: component, version.
-    """
-    # Here: they take milliseconds that `import dk_notebook` need not take.
-    import importlib.metadata
-    import platform
-
-    rows = [("python", platform.python_version()), ("platform", platform.platform())]
-    for package in _PACKAGES:
-        try:
-            rows.append((package, importlib.metadata.version(package)))
-        except importlib.metadata.PackageNotFoundError:
-            rows.append((package, "not installed"))
-    reached = [row for row in known_connections() if row["open"]]
-    rows += [(f"connection {row['name']}", f"{row['backend']}, {row['location']}") for row in reached]
-    return pd.DataFrame(rows, columns=["component", "version"])

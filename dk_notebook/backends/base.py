@@ -326,6 +326,13 @@ class Backend(ABC):
     def status(self) -> PoolStatus:
         """The figures of the pool."""
 
+    def server(self) -> str | None:
+        """What the server said it is when it was reached, as "PostgreSQL 18.1"; None: it does not say.
+
+        From any thread; nothing is asked now.
+        """
+        return None
+
 
 # --- what only some stores can do -------------------------------------------------------------------------------
 

@@ -178,10 +178,18 @@ def _close_there(entry: _Entry) -> None:
 
 def status() -> list[tuple[type[Any], Hashable, str, PoolStatus]]:
     """Class, settings, name of the loop's thread, and figures of every open pool."""
+    return [(entry.key[1], entry.key[2], entry.label, entry.pool.status()) for entry in _opened()]
+
+
+def opened() -> list[tuple[type[Any], Hashable, Any]]:
+    """Class, settings and pool of every open one."""
+    return [(entry.key[1], entry.key[2], entry.pool) for entry in _opened()]
+
+
+def _opened() -> list[_Entry]:
     with _lock:
         _drop_closed()
-        entries = [entry for entry in list(_entries.values()) if entry.pool is not None]
-    return [(entry.key[1], entry.key[2], entry.label, entry.pool.status()) for entry in entries]
+        return [entry for entry in list(_entries.values()) if entry.pool is not None]
 
 
 def held(owner: Hashable) -> bool:

@@ -177,7 +177,8 @@ def test_no_password_is_pickled(mine: dk.Connection, postgres_database: str) -> 
 def test_versions_name_what_matters_and_the_servers_that_were_reached(mine: dk.Connection) -> None:
     found = dk.show_versions().set_index("component")["version"]
     assert {"python", "asyncpg", "pgpq", "pandas", "pyarrow"} <= set(found.index)
-    assert found["connection mine"] == f"postgres, {mine.location}"
+    server = mine.read_query("select current_setting('server_version') as said")["said"][0]
+    assert found["connection mine"] == f"postgres, {mine.location}, PostgreSQL {server}"
 
 
 def test_a_setting_that_does_not_exist_is_named_without_its_value(postgres_database: str) -> None:

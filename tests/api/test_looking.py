@@ -76,11 +76,6 @@ def test_an_unknown_connection_is_an_error_with_the_nearest_name(shop: dk.Connec
         dk.read_query("select 1", "shpo")
 
 
-def test_versions_name_what_matters() -> None:
-    shown = set(dk.show_versions()["component"])
-    assert {"python", "duckdb", "pandas", "pyarrow", "asyncpg", "elasticsearch", "aioboto3", "obstore"} <= shown
-
-
 def test_a_second_process_is_told_who_holds_the_file(shop: dk.Connection, tmp_path: Path) -> None:
     code = f"import dk_notebook as dk; dk.connect('duckdb:///{tmp_path / 'shop.duckdb'}')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

@@ -76,3 +76,8 @@ class ElasticsearchBackend(Backend):
     def status(self) -> PoolStatus:
         """The figures of the pool."""
         return self._cluster.status()
+
+    def server(self) -> str | None:
+        """Elasticsearch and the version of the first node that answered; None: the user may not ask."""
+        version = ".".join(map(str, self._cluster.server.version))
+        return f"Elasticsearch {version}" if version else None

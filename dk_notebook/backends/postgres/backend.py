@@ -46,3 +46,7 @@ class PostgresBackend(Backend):
     def status(self) -> PoolStatus:
         """The figures of the pool."""
         return self._pool.status()
+
+    def server(self) -> str:
+        """PostgreSQL and the version that the newest connection was told."""
+        return f"PostgreSQL {self._pool.version}"

@@ -86,6 +86,8 @@ class Pool:
         self._expiry: asyncio.TimerHandle | None = None
         self._chores: set[asyncio.Task[None]] = set()
         self.closed = False
+        self.version = ""
+        """The server's, as the newest connection was told."""
 
     async def open(self) -> None:
         """The first ``min_size`` connections, one at least. ConnectionFailed as `connect`."""
@@ -158,6 +160,7 @@ class Pool:
                 self._refuse_closed()
                 continue
             self._opened += 1
+            self.version = connection.get_settings().server_version
             return Held(connection)
 
     async def _within(self, until: float) -> Any:
