@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from dk_notebook.backends import registry
 from dk_notebook.backends.base import Mode
@@ -60,6 +61,17 @@ def test_the_search_knows_every_page_of_the_guide(site: Path) -> None:
     pages = {str(path.relative_to(ROOT / "docs").with_suffix(".html")) for path in (ROOT / "docs").rglob("*.md")}
     assert pages <= found
     assert (site / "search" / "search_index.js").read_text(encoding="utf-8").startswith("var __index")
+
+
+@pytest.mark.browser
+def test_a_page_on_the_disk_is_searched_and_asks_for_nothing_elsewhere(site: Path, browser: Browser) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{(site / 'index.html').as_uri()}?q=decimals")
+    expect(page.locator(".md-search-result__list")).to_contain_text("decimals")
+    page.close()
+    assert [address for address in asked if not address.startswith("file:")] == []
 
 
 def test_no_page_shows_a_mark_that_nothing_was_printed_for(site: Path) -> None:
