@@ -67,7 +67,7 @@ lab: .venv/demo  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/01-tour.ipynb
 
 docs: .venv/docs ## the documentation, into build/docs; open index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet    # which is the next one
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 check: .venv/dev ## seconds: style, types, layers, unit tests
 	$(BIN)/ruff check .

@@ -23,9 +23,12 @@ LOADING = {"script": "src", "img": "src", "iframe": "src", "source": "src", "vid
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built as `make docs` does it: strictly, so that a link or an anchor that leads nowhere is an error."""
+    """Built as `make docs` does it: strictly, so that a link or an anchor that leads nowhere is an error.
+
+    Not quietly: then MkDocs counts no warnings.
+    """
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     return folder
