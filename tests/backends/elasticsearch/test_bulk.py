@@ -80,8 +80,9 @@ async def test_every_row_is_written_once_or_told_with_its_reason(data: st.DataOb
     meet = data.draw(judgements(count), "what the rows meet")
     faults = data.draw(st.lists(st.sampled_from(sorted(FAULTS)), max_size=5), "what the requests meet")
     size = data.draw(st.integers(1, 10), "rows of a request")
-    mode = data.draw(st.sampled_from(["drawn", "key", "upsert"]), "mode")
-    there = data.draw(st.sets(st.integers(0, count - 1)), "keys that are there") if mode != "drawn" else set()
+    mode = data.draw(st.sampled_from(["drawn", "alone", "key", "upsert"]), "mode")
+    drawn = mode in ("drawn", "alone")
+    there = data.draw(st.sets(st.integers(0, count - 1)), "keys that are there") if not drawn else set()
     limit = data.draw(st.sampled_from([None, None, 150]), "bytes of a request at most")
 
     reached: dict[str, int] = {}
@@ -99,7 +100,7 @@ async def test_every_row_is_written_once_or_told_with_its_reason(data: st.DataOb
         for fault in faults:
             node.next(BULK, FAULTS[fault])
         pieces = [numbered(min(size, count - first), first=first, action=action) for first in range(0, count, size)]
-        bulk = await sent(node, pieces, action=action, drawn=mode == "drawn")
+        bulk = await sent(node, pieces, action=action, drawn=drawn, alone=mode == "alone")
         held = dict(node.documents[INDEX])
 
     refused = {each.position for each in bulk.refused}
@@ -114,6 +115,22 @@ async def test_every_row_is_written_once_or_told_with_its_reason(data: st.DataOb
     assert skipped <= there if mode == "key" else not skipped
     new = {str(row): {"a": row} for row in set(range(count)) - refused - skipped}
     assert held == {**{str(row): {"a": "old"} for row in there}, **new}
+
+
+async def test_an_index_of_its_own_is_asked_for_each_row_only_where_not_all_are_in(node: ScriptedElasticsearch) -> None:
+    with_mget(node).at_items(lambda item: 400 if item.id == "3" else None)
+    bulk = await sent(node, [numbered(4)], alone=True)
+    asked = [request.query["filter_path"] for request in node.asked("_bulk")]
+    assert asked == ["errors", "errors,items.*.status,items.*.error"]
+    assert [item.id for item in node.indices.items] == ["0", "1", "2", "3", "3"]
+    assert (bulk.written, settled(bulk)) == (3, [3])
+
+
+async def test_who_may_not_look_sends_all_rows_again_and_each_is_there_once(node: ScriptedElasticsearch) -> None:
+    node.always(f"POST /{INDEX}/_mget", failure(403, "security_exception", "not allowed"))
+    node.at_items(lambda item: 400 if item.id == "3" else None)
+    bulk = await sent(node, [numbered(5)], alone=True)
+    assert (bulk.written, settled(bulk), sorted(node.documents[INDEX])) == (4, [3], ["0", "1", "2", "4"])
 
 
 # --- refused for now ----------------------------------------------------------------------------------------------

@@ -42,13 +42,16 @@ LARGE: Final = 32 << 20
 """Bytes of a request from which on it is asked first whether it may come."""
 
 _WANTED: Final = "errors,items.*.status,items.*.error"
+_BRIEF: Final = "errors"
+"""Whether all rows are in. To say it of each row, and to read that, takes a tenth of the time of a write."""
 
 
 class Bulk:
     """Rows on their way into one index.
 
     ``held_in``: the index by its own name, where ``index`` is an alias, which may stand for several. ``drawn``: the
-    ids were drawn for this write, so that nobody else has them. ``versioned``: rows may name the version that they
+    ids were drawn for this write, so that nobody else has them. ``alone``: and nobody else writes to the index, so that
+    the server is asked for each row only where not all are in. ``versioned``: rows may name the version that they
     replace, so that one which is not there any more is told as skipped. ``columns``: by which a refusal is told.
     """
 
@@ -60,6 +63,7 @@ class Bulk:
         held_in: str | None = None,
         action: Action,
         drawn: bool,
+        alone: bool = False,
         versioned: bool = False,
         columns: Sequence[str] = (),
         stop_at_refusal: bool,
@@ -70,6 +74,8 @@ class Bulk:
         self._path = names.path(index, "_bulk")
         self._action = action
         self._drawn = drawn
+        self._brief = drawn and alone
+        """As long as nothing was refused."""
         self._versioned = versioned
         self._columns = columns
         self._stop_at_refusal = stop_at_refusal
@@ -147,8 +153,9 @@ class Bulk:
         """Send rows until each is settled, or in the pieces that are given back."""
         pauses = Patience(give_up=self._give_up)
         while len(piece):
+            brief = self._brief
             try:
-                answer = await self._asked(piece)
+                answer = await self._asked(piece, _BRIEF if brief else _WANTED)
             except ConnectionFailed as lost:
                 piece = piece.doubted()
                 if isinstance(lost, CutOff) or not await pauses.pause(self._stopping):
@@ -171,7 +178,12 @@ class Bulk:
                 self._not_taken(piece, answer)
                 return ()
             before = len(piece)
-            found = sorted_out(answer.json(), before)
+            said = answer.json()
+            if brief and said.get("errors") is not False:
+                self._brief = False
+                piece = await self._missing(piece)
+                continue
+            found = sorted_out(said, before)
             piece = await self._noted(piece, found)
             if len(piece) < before:
                 pauses.progressed()
@@ -180,14 +192,30 @@ class Bulk:
                 return ()
         return ()
 
-    async def _asked(self, piece: Piece) -> Answer:
+    async def _missing(self, piece: Piece) -> Piece:
+        """What of it is not there, to be sent again, now with a word about each row.
+
+        Where that cannot be told, all of it: ids that are there will be known as ours.
+        """
+        asked = {"ids": piece.ids.to_pylist()}
+        path = names.path(self._held_in, "_mget")
+        try:
+            answer = await self._client.json("POST", path, params={"_source": False}, body=asked, repeatable=True)
+        except DkError:  # who may only write may not look
+            return piece.doubted()
+        there = {doc["_id"] for doc in answer["docs"] if doc.get("found")}
+        left = [place for place, id_ in enumerate(asked["ids"]) if id_ not in there]
+        self.written += len(piece) - len(left)
+        return piece.take(left)
+
+    async def _asked(self, piece: Piece, wanted: str) -> Answer:
         headers = {"content-type": NDJSON}
         if piece.size >= LARGE:
             headers["expect"] = "100-continue"
         return await self._client.raw(
             "POST",
             self._path,
-            params={"filter_path": _WANTED},
+            params={"filter_path": wanted},
             body=piece.body(),
             headers=headers,
             allowed=range(400, 600),

@@ -142,6 +142,7 @@ class Ingest:
             meant.index,
             action=meant.action,
             drawn=not meant.key,
+            alone=meant.made,
             held_in=None if meant.there is None else meant.there.name,
             columns=[fit.source.name for fit in meant.fits],
             stop_at_refusal=self._raises,
