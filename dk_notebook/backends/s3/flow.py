@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -36,6 +36,36 @@ async def flow(
             yield done
     finally:
         await running.stop()
+
+
+class Turns:
+    """Turns of so many at once, not counting those whose beginning takes longer than ``seconds``.
+
+    Belongs to one event loop.
+    """
+
+    def __init__(self, at_once: int, seconds: float) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._seconds = seconds
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Callable[[], None]]:
+        """One of them, for the time of the block; to be told when the beginning is over."""
+        await self._free.acquire()
+        counted = True
+
+        def pass_on() -> None:
+            nonlocal counted
+            if counted:
+                counted = False
+                self._free.release()
+
+        timer = asyncio.get_running_loop().call_later(self._seconds, pass_on)
+        try:
+            yield timer.cancel
+        finally:
+            timer.cancel()
+            pass_on()
 
 
 class _List(Generic[T, R]):

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from dk_notebook.backends.s3.flow import flow
+from dk_notebook.backends.s3.flow import Turns, flow
 
 pytestmark = pytest.mark.unit
 
@@ -127,3 +127,33 @@ async def test_who_is_cancelled_while_waiting_leaves_nothing_running() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (work.now, source.is_closed) == (0, True)
+
+
+# --- turns ------------------------------------------------------------------------------------------------------------
+
+
+async def test_who_begins_slowly_stands_in_nobody_s_way() -> None:
+    turns, never = Turns(2, seconds=0.02), asyncio.Event()
+
+    async def slow() -> None:
+        async with turns.turn():
+            await never.wait()
+
+    waiting = [asyncio.ensure_future(slow()) for _ in range(2)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5), turns.turn():
+        assert not any(each.done() for each in waiting)
+    never.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_who_has_begun_in_time_keeps_the_turn_to_its_end() -> None:
+    turns, work = Turns(2, seconds=0.001), Work(lambda _: 0.005)
+
+    async def one(number: int) -> None:
+        async with turns.turn() as has_begun:
+            has_begun()
+            await work(number)
+
+    await asyncio.gather(*map(one, range(9)))
+    assert (work.most, work.begun) == (2, 9)

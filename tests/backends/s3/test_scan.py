@@ -89,6 +89,17 @@ async def test_files_of_different_columns_are_one_table_by_name(lake: S3Session,
     assert found.to_pydict() == {"n": [1, 2**40], "old": ["x", None], "new": [None, True]}
 
 
+async def test_texts_that_files_hold_once_each_are_read_as_they_are(lake: S3Session, put: Put) -> None:
+    few = ["red", "blue", None, ""] * 250
+    put("t/1.parquet", parquet({"few": few, "many": [f"customer {number}" for number in range(1000)]}))
+    put("t/2.parquet", parquet({"few": [f"other {number}" for number in range(1000)], "many": few}))
+    assert (await lake.open_table("t")).labels == {"few"}
+    found = await table(lake, "t")
+    assert found.schema == pa.schema({"few": pa.string(), "many": pa.string()})
+    assert found["few"].to_pylist() == [*few, *(f"other {number}" for number in range(1000))]
+    assert (await table(lake, "t", where=[("few", "=", "red")]))["few"].to_pylist() == ["red"] * 250
+
+
 async def test_types_that_no_type_holds_exactly_are_listed_with_their_files(lake: S3Session, put: Put) -> None:
     put("t/1.parquet", parquet({"n": [1]}))
     put("t/2.parquet", parquet({"n": ["one"]}))
@@ -257,8 +268,8 @@ async def test_chunks_let_go_of_the_row_groups_behind_them(
     fetched = Dataset.fetched
     there: weakref.WeakSet[Any] = weakref.WeakSet()
 
-    async def noted(self: Dataset, span: Span) -> Any:
-        fragment = await fetched(self, span)
+    async def noted(self: Dataset, span: Span, **how: bool) -> Any:
+        fragment = await fetched(self, span, **how)
         there.add(fragment)
         return fragment
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from dk_notebook.backends.s3.datasets import manifest
 from dk_notebook.backends.s3.datasets.formats import Format, format_of
 from dk_notebook.backends.s3.datasets.location import Location
 from dk_notebook.backends.s3.datasets.manifest import Manifest
 from dk_notebook.backends.s3.objects import Entry, Objects
-from dk_notebook.errors import NotFound, QueryError
+from dk_notebook.errors import DkError, NotFound, QueryError
+
+T = TypeVar("T")
 
 TRIES: Final = 20
 """Listings during each of which another write ended, before it is given up."""
@@ -57,26 +61,57 @@ class Listing:
 
 async def listed(objects: Callable[[str], Objects], location: Location) -> Listing:
     """The table there. NotFound: there is none."""
+    return await looked_at(objects, location, _itself)
+
+
+async def _itself(found: Listing) -> Listing:
+    return found
+
+
+async def looked_at(
+    objects: Callable[[str], Objects], location: Location, look: Callable[[Listing], Awaitable[T]]
+) -> T:
+    """What ``look`` gives of the table there; it is called as often as it takes until what it saw was one state of it.
+
+    It looks while the store is asked whether that was so. NotFound: there is no table.
+    """
     bucket = objects(location.bucket)
     if format_of(location.key) is not None:
         single = await _single(bucket, location)
         if single is not None:
-            return single
+            return await look(single)
     for _ in range(TRIES):
         before, etag = await manifest.read(bucket, location.prefix)
         entries = await _entries(bucket, location.prefix)
         ours = etag is not None or any(_is_ours(entry, location) for entry in entries)
-        if ours and (await manifest.read(bucket, location.prefix))[1] != etag:
-            continue
         files = tuple(
             File(path, entry.key, entry.size, entry.etag)
             for entry in entries
             if before.visible(path := entry.key.removeprefix(location.prefix), entry.etag)
         )
-        if not files and before.shape is None:
-            raise NotFound(f"there is no table {location.name!r}: nothing lies below {location.url}/", code="NoSuchKey")
-        return Listing(location, files, before)
+        looking = asyncio.ensure_future(_seen(location, files, before, look))
+        try:
+            if ours and (await manifest.read(bucket, location.prefix))[1] != etag:
+                continue
+            return await looking
+        finally:
+            await _ended(looking)
     raise QueryError(f"{location.url} is written so often that no state of it could be listed")
+
+
+async def _seen(
+    location: Location, files: tuple[File, ...], state: Manifest, look: Callable[[Listing], Awaitable[T]]
+) -> T:
+    if not files and state.shape is None:
+        raise NotFound(f"there is no table {location.name!r}: nothing lies below {location.url}/", code="NoSuchKey")
+    return await look(Listing(location, files, state))
+
+
+async def _ended(looking: asyncio.Future[T]) -> None:
+    """Stop what looks at a state that is none, and hear of nothing that it found wrong there."""
+    looking.cancel()
+    with suppress(DkError, asyncio.CancelledError):
+        await looking
 
 
 async def _single(bucket: Objects, location: Location) -> Listing | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -15,7 +15,7 @@ import pyarrow.json as pajson
 from dk_notebook.backends.s3.datasets import partitions
 from dk_notebook.backends.s3.datasets.carried import TextFormat, carried, restored
 from dk_notebook.backends.s3.datasets.formats import Format
-from dk_notebook.backends.s3.datasets.listing import File, Listing, listed
+from dk_notebook.backends.s3.datasets.listing import File, Listing, looked_at
 from dk_notebook.backends.s3.datasets.location import Location
 from dk_notebook.backends.s3.datasets.manifest import Shape, write_of
 from dk_notebook.backends.s3.datasets.schema import unified
@@ -27,6 +27,8 @@ from dk_notebook.runtime.workers import in_worker
 
 LARGE: Final = 32 << 20
 """Bytes of memory of the row groups that are read in one go, about; of the store: those of a request."""
+LENGTH: Final = 4
+"""Bytes before each text of a page of Parquet that holds texts."""
 CODECS: Final = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
@@ -71,6 +73,8 @@ class Dataset:
     traffic: Traffic
     partitions: tuple[str, ...] = ()
     """The columns that are folders."""
+    labels: frozenset[str] = frozenset()
+    """The columns of text of which a file holds each value once, and its number in each row."""
 
     @property
     def stored(self) -> list[str]:
@@ -123,8 +127,12 @@ class Dataset:
             for groups, ranges in _together(metadata, [group.id for group in fragment.row_groups], columns)
         ]
 
-    async def fetched(self, span: Span) -> Any:
-        """A part of a file as a fragment of Arrow, which alone holds what was read for it."""
+    async def fetched(self, span: Span, *, as_labels: bool = False) -> Any:
+        """A part of a file as a fragment of Arrow, which alone holds what was read for it.
+
+        ``as_labels``: that reads `labels` as dictionaries, and makes text of them at the end, which takes a third of
+        the time. Not for one that filters.
+        """
         part = span.part
         if self.form != "parquet":
             await part.image.fetch_all()
@@ -134,7 +142,8 @@ class Dataset:
         image = part.image if part.image.has(span.ranges) else part.image.of_own()
         await image.fetch(span.ranges)
         image.take_over(part.image)
-        return self._fragment(part, image.buffer, span.groups)
+        layout = _parquet(self.labels) if as_labels and self.labels else self.layout
+        return self._fragment(part, image.buffer, span.groups, layout)
 
     async def describe(self, part: Part) -> pa.Schema:
         """The columns of a Parquet file."""
@@ -151,10 +160,9 @@ class Dataset:
                 data = stream.read_buffer()
         return self._fragment(part, data)
 
-    def _fragment(self, part: Part, data: pa.Buffer, groups: Sequence[int] | None = None) -> Any:
-        if groups is None:
-            return self.layout.make_fragment(data, partition_expression=part.guarantee)
-        return self.layout.make_fragment(data, partition_expression=part.guarantee, row_groups=groups)
+    def _fragment(self, part: Part, data: pa.Buffer, groups: Sequence[int] | None = None, layout: Any = None) -> Any:
+        chosen = {} if groups is None else {"row_groups": groups}
+        return (layout or self.layout).make_fragment(data, partition_expression=part.guarantee, **chosen)
 
     def gives(self, schema: pa.Schema) -> bool:
         """Whether the files give these columns as they are, so that `shaped` has nothing to look at."""
@@ -185,7 +193,11 @@ Opener: TypeAlias = Callable[[str], Awaitable[Dataset]]
 
 async def opened(objects: Callable[[str], Objects], location: Location) -> Dataset:
     """The table there. NotFound: there is none; QueryError: its files do not go together, or are no tables."""
-    listing = await listed(objects, location)
+    bucket = objects(location.bucket)
+    return await looked_at(objects, location, lambda listing: _opened(bucket, listing))
+
+
+async def _opened(bucket: Objects, listing: Listing) -> Dataset:
     form = listing.format
     shape = listing.manifest.shape
     ours = shape is not None and all(write_of(file.path) is not None for file in listing.files)
@@ -193,7 +205,6 @@ async def opened(objects: Callable[[str], Objects], location: Location) -> Datas
     names = partitions.names_of(paths) or (shape.partitions if shape is not None else ())
     kinds = partitions.types_of(names, paths, shape.schema if shape is not None else None)
     traffic = Traffic()
-    bucket = objects(location.bucket)
     parts = tuple(
         Part(file, None if listing.single else _guarantee(file, kinds), Image(bucket, file, traffic))
         for file in listing.files
@@ -206,7 +217,8 @@ async def opened(objects: Callable[[str], Objects], location: Location) -> Datas
     physical = pa.schema([*stored, *(pa.field(name, kind) for name, kind in kinds.items())])
     seen = _seen(physical, shape)
     physical = pa.schema([physical.field(name) for name in seen.names])
-    return Dataset(listing, parts, layout, physical, seen, form, traffic, tuple(kinds))
+    labels = _labels(parts[0].fragment, physical) if form == "parquet" and parts else frozenset()
+    return Dataset(listing, parts, layout, physical, seen, form, traffic, tuple(kinds), labels)
 
 
 def _seen(physical: pa.Schema, shape: Shape | None) -> pa.Schema:
@@ -231,7 +243,7 @@ def _guarantee(file: File, kinds: Mapping[str, pa.DataType]) -> Any:
 def _layout(form: Format, shape: Shape | None) -> Any:
     """How files of a format are read; ``shape``: as we wrote them."""
     if form == "parquet":
-        return ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
+        return _parquet()
     if form == "csv":
         types = {column.name: _carried(column.type, "csv") for column in shape.stored} if shape is not None else None
         return ds.CsvFileFormat(
@@ -249,6 +261,33 @@ def _layout(form: Format, shape: Shape | None) -> Any:
         default_fragment_scan_options=ds.JsonFragmentScanOptions(
             parse_options=pajson.ParseOptions(newlines_in_values=False)
         )
+    )
+
+
+def _parquet(labels: Set[str] = frozenset()) -> Any:
+    return ds.ParquetFileFormat(
+        read_options=ds.ParquetReadOptions(dictionary_columns=labels) if labels else None,
+        default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
+    )
+
+
+def _labels(fragment: Any, physical: pa.Schema) -> frozenset[str]:
+    """The columns of text with so few bytes that none of their pages can hold the texts themselves.
+
+    These have their lengths with them, of four bytes each.
+    """
+    metadata = fragment.metadata
+    if not metadata.num_row_groups:
+        return frozenset()
+    group = metadata.row_group(0)
+    columns = (group.column(place) for place in range(group.num_columns))
+    texts = {column.name for column in physical if column.type == pa.string()}
+    return frozenset(
+        column.path_in_schema
+        for column in columns
+        if column.path_in_schema in texts
+        and column.has_dictionary_page
+        and column.total_uncompressed_size < LENGTH * group.num_rows
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
@@ -11,7 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from dk_notebook.backends.base import TableQuery
-from dk_notebook.backends.s3.flow import flow
+from dk_notebook.backends.s3.flow import Turns, flow
 from dk_notebook.backends.s3.reading.conditions import expressed
 from dk_notebook.backends.s3.reading.dataset import Dataset, Opener, Part, Span
 from dk_notebook.backends.s3.reading.rows import matching, ordered
@@ -28,6 +29,10 @@ AHEAD: Final = 8
 """Parts of files that are read ahead where memory need not be bounded; else it is one, and one that is on its way."""
 MADE: Final = min(os.cpu_count() or 1, 8)
 """Parts whose rows are made at the same time: more of them would only wait for each other."""
+QUICK: Final = 2 * MADE
+PROMPT: Final = 0.03
+"""Parts that are under way at the same time as long as each is there within so many seconds; else `AHEAD` and those
+that are being made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +159,8 @@ class _Scan(ArrowStream):
         self._files = dataset.kept(plan.expression)
         self._spans: dict[Part, tuple[int, int]] = {}
         """How many parts of a file were fetched, of how many."""
+        self._turns = Turns(QUICK, PROMPT)
+        self._makers = asyncio.Semaphore(MADE)
         self._readers = self._read_ahead()
         self._reader: Any = None
         self._first: pa.RecordBatch | None = None
@@ -186,7 +193,6 @@ class _Scan(ArrowStream):
     def _read_ahead(self) -> AsyncGenerator[list[Iterator[pa.RecordBatch]], None]:
         """The batches of part after part. Files are described, parts fetched and parts made at the same time."""
         dataset, plan = self._dataset, self._plan
-        ahead = AHEAD if self._whole else 1
 
         async def spans(part: Part) -> list[Span]:
             found = await dataset.spans(part, plan.columns, plan.expression, bounded=not self._whole)
@@ -195,18 +201,33 @@ class _Scan(ArrowStream):
                 self._operation.read += part.file.size
             return found
 
-        async def fetched(span: Span) -> Any:
-            fragment = await dataset.fetched(span)
-            done, of = self._spans[span.part]
-            self._spans[span.part] = (done + 1, of)
-            size = span.part.file.size
-            self._operation.read += size * (done + 1) // of - size * done // of
-            return fragment
-
         described = flow(_each(self._files), spans, at_once=AHEAD, ahead=AHEAD)
         parts = _one_by_one(described, plan.rows_read)
-        there = flow(parts, fetched, at_once=ahead, ahead=ahead)
-        return flow(there, self._made, at_once=MADE if self._whole else 1, ahead=ahead)
+        if self._whole:
+            return flow(parts, self._fetched_and_made, at_once=AHEAD + MADE, ahead=2 * AHEAD)
+        there = flow(parts, self._fetched, at_once=1, ahead=1)
+        return flow(there, self._made, at_once=1, ahead=1)
+
+    async def _fetched(self, span: Span) -> Any:
+        fragment = await self._dataset.fetched(span, as_labels=self._plan.expression is None)
+        done, of = self._spans[span.part]
+        self._spans[span.part] = (done + 1, of)
+        size = span.part.file.size
+        self._operation.read += size * (done + 1) // of - size * done // of
+        return fragment
+
+    async def _fetched_and_made(self, span: Span) -> Iterator[pa.RecordBatch]:
+        """The rows of a part; those of the part that is there first are made first.
+
+        Where fetching is quick, few are under way: the processor makes rows of the first ones while the others come,
+        and the memory of those that are done serves the next. Who takes longer waits for the network, and stands in
+        nobody's way.
+        """
+        async with self._turns.turn() as is_there:
+            fragment = await self._fetched(span)
+            is_there()
+            async with self._makers:
+                return await self._made(fragment)
 
     async def _made(self, fragment: Any) -> Iterator[pa.RecordBatch]:
         """The batches of a fragment, made at once, except for a file of text in bounded memory."""
