@@ -88,9 +88,18 @@ def render(name: str, lines: Callable[[NotebookNode], CellLines] | None = None) 
         with (PAGES / f"{name}.log").open("w") as stderr:
             client.execute(stderr=stderr)
     finally:
+        show_pages(notebook)
         html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
         page.write_text(html, encoding="utf-8")
     return page
+
+
+def show_pages(notebook: NotebookNode) -> None:
+    """Let widgets that have a page beside themselves be shown as that: on a file nothing answers their buttons."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def elasticsearch_is_there() -> bool:

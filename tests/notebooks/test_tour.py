@@ -102,7 +102,9 @@ def test_the_demo_writes_a_page_and_says_where(tmp_path: Path) -> None:
     code, out, err = demo("01-tour", tmp_path)
     (page,) = re.findall(r"s  (/.*/build/demo/01-tour\.html)\n", out)
     assert (code, err) == (0, "")
-    assert len(re.findall('<img[^>]* src="data:image/png', Path(page).read_text(encoding="utf-8"))) == 3
+    shown = Path(page).read_text(encoding="utf-8")
+    assert len(re.findall('<img[^>]* src="data:image/png', shown)) == 3
+    assert ("<b>Connections</b>" in shown, "<b>Pools</b>" in shown) == (True, True)  # what the widgets knew
 
 
 def test_the_demo_says_which_notebook_it_leaves_out_and_what_that_needs(

@@ -21,7 +21,7 @@ from dk_notebook.jupyter.widgets.contents import Contents, error_page, rows_page
 from dk_notebook.jupyter.widgets.guarded import Choice
 from dk_notebook.jupyter.widgets.login import Login
 from dk_notebook.jupyter.widgets.opening import LoginWanted, opened
-from dk_notebook.jupyter.widgets.panel import Panel
+from dk_notebook.jupyter.widgets.panel import Panel, page_part
 from dk_notebook.jupyter.widgets.preview import Preview, preview
 from dk_notebook.jupyter.widgets.questions import Question
 from dk_notebook.jupyter.widgets.tables import TableList
@@ -46,15 +46,13 @@ class Browser(Panel):
         self._asking = [Question(self.lock) for _ in range(3)]
         self._tables_wanted, self._columns_wanted, self._rows_wanted = self._asking
         self._choice = Choice(self.lock, description="Connection", options=self._choices())
-        self._again = ipywidgets.Button(description="Refresh", tooltip="List the connections and tables again")
+        refresh = {"description": "Refresh", "tooltip": "List the connections and tables again"}
+        self._again = ipywidgets.Button(**refresh, layout={"width": "auto"})
         self._login = Login(self.lock)
         self._said = ipywidgets.HTML()
         self._list = TableList(self.lock, self._table_chosen)
-        self._about = ipywidgets.HTML()
-        self._look = ipywidgets.Button(description=f"First {counted(rows, 'row')}", disabled=True)
-        self._found = ipywidgets.HTML()
-        for each in (self._about, self._found):
-            each.add_class("jp-RenderedHTMLCommon")  # tables as the front end shows them
+        self._about, self._found = page_part(), page_part()
+        self._look = ipywidgets.Button(description=f"First {counted(rows, 'row')}", layout={"display": "none"})
         chosen = ipywidgets.HBox((self._choice, self._again))
         super().__init__(chosen, self._login, self._said, self._list, self._about, self._look, self._found)
         self._choice.observe(self._picked, "value")
@@ -143,7 +141,7 @@ class Browser(Panel):
             self._know(table=table, columns=None, rows=None, error=None)
             self._found.value = ""
             connection = self._connection
-            self._look.disabled = table is None or connection is None
+            self._look.layout.display = "none" if table is None or connection is None else None
             self._about.value = "" if table is None else f"<code>{html.escape(table)}</code> …"
             if table is not None and connection is not None:
                 self._columns_wanted.ask(
@@ -169,7 +167,7 @@ class Browser(Panel):
 
     def _rows_came(self, found: Preview) -> None:
         self._know(rows=found.frame)
-        self._found.value = rows_page(found.frame) + found.note._repr_html_()
+        self._found.value = f'<div style="width: fit-content">{rows_page(found.frame)}</div>{found.note._repr_html_()}'
 
     def _failed(self, place: Any, error: Exception) -> None:
         self._know(error=error)

@@ -14,7 +14,7 @@ from dk_notebook.api.looking import cancel, running
 from dk_notebook.frames import page
 from dk_notebook.jupyter.display import SEPARATOR, Note, counted
 from dk_notebook.jupyter.status import Status
-from dk_notebook.jupyter.widgets.panel import Panel, has_subshells, hear_in_subshell
+from dk_notebook.jupyter.widgets.panel import Panel, has_subshells, hear_in_subshell, page_part
 from dk_notebook.jupyter.widgets.ticker import Ticker
 from dk_notebook.runtime import operations
 from dk_notebook.runtime.operations import Operation
@@ -59,8 +59,8 @@ class _Row:
         if rows and call.total_rows is not None:
             rows = f"{call.rows:,} of {counted(call.total_rows, 'row')}"
         parts = [call.connection or "", rows, f"{call.seconds:.0f} s"]
-        told = SEPARATOR.join(part for part in parts if part)
-        self._text.value = f"<code>{html.escape(_short(call.label))}</code> {html.escape(told)}"
+        told = "".join(SEPARATOR + part for part in parts if part)
+        self._text.value = f"<code>{html.escape(_short(call.label))}</code>{html.escape(told)}"
 
     def _stop(self, button: Any) -> None:
         button.disabled = True
@@ -97,16 +97,16 @@ class Monitor(Panel):
         self._closed = False
         self._looks = _Looks()
         self._rows: dict[int, _Row] = {}
-        self._pools = ipywidgets.HTML()
-        self._pools.add_class("jp-RenderedHTMLCommon")  # tables as the front end shows them
+        self._pools = page_part()
         self._calls = ipywidgets.VBox()
         self._rest = ipywidgets.HTML()
         self._all = ipywidgets.Button(description="Stop all", tooltip="Stop every call")
         self._all.on_click(lambda button: cancel())  # noqa: ARG005 (its form)
-        where = Note((_BESIDE_CELLS if has_subshells() else _BETWEEN_CELLS,))
+        where = Note((_BESIDE_CELLS if has_subshells() else _BETWEEN_CELLS,))._repr_html_()
         self._ticker = Ticker(self.look, name="dk_notebook monitor")
         self.look()
-        super().__init__(self._pools, self._calls, self._rest, self._all, ipywidgets.HTML(where._repr_html_()))
+        said = ipywidgets.HTML(f'<div style="line-height: 1.5">{where}</div>')
+        super().__init__(self._pools, self._calls, self._rest, self._all, said)
         self.observe(self._seen, "_view_count")
         self._ticker.start()
 

@@ -68,6 +68,13 @@ def _within(widget: Any) -> Iterator[Any]:
             yield one
 
 
+def page_part() -> Any:
+    """A place for tables: as the front end shows them elsewhere, and scrolled where they are too wide."""
+    part = ipywidgets.HTML(layout={"width": "fit-content", "max_width": "100%", "overflow": "auto"})
+    part.add_class("jp-RenderedHTMLCommon")
+    return part
+
+
 def hear_in_subshell(widget: Any) -> None:
     """Have what the page says to a widget handled where it sends it: in a subshell, beside the cell that runs.
 

@@ -7,7 +7,7 @@ import contextvars
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dk_notebook.errors import DeadlineExceeded
 from dk_notebook.frames import notices
@@ -41,7 +41,7 @@ class Question:
         with self._lock:
             self._number += 1
             self._settled.clear()
-            background.serving().post(self._begin, self._number, find, show, fail)
+            _post(self._begin, self._number, find, show, fail)
 
     def drop(self) -> None:
         """Nothing more is shown of what was asked."""
@@ -50,7 +50,7 @@ class Question:
             self._number += 1
             self._settled.set()
         if asked:
-            background.serving().post(self._stop)
+            _post(self._stop)
 
     def wait(self, seconds: float) -> bool:
         """Whether nothing is on its way, or comes within so many seconds."""
@@ -102,3 +102,8 @@ class Question:
                     outcome()
                 finally:
                     self._settled.set()
+
+
+def _post(callback: Callable[..., None], *args: Any) -> None:
+    if not background.is_closing():  # else nobody is left to be shown anything
+        background.serving().post(callback, *args)
