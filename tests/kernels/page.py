@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,10 @@ class Page:
             try:
                 self._take(self._client.get_iopub_msg(timeout=max(deadline - time.monotonic(), 0.01)))
             except queue.Empty:
-                raise AssertionError(f"the page stays as it is: {self.models}") from None
+                said = [
+                    state[name] for state in self.models.values() for name in ("value", "description") if name in state
+                ]
+                raise AssertionError(f"the page stays as it is: {said}") from None
         return found
 
     def listen(self, seconds: float) -> None:
@@ -78,9 +82,9 @@ class Page:
         boxes = [box for box, found in self.models.items() if f"IPY_MODEL_{identity}" in found.get("children", ())]
         return any(self._is_shown(box) for box in boxes)
 
-    def shows(self, text: str) -> bool:
-        """Whether a text on the page holds that one."""
-        return any(text in str(state.get("value", "")) for state in self.models.values())
+    def shows(self, pattern: str) -> bool:
+        """Whether a text on the page holds what the regular expression says."""
+        return any(re.search(pattern, str(state.get("value", ""))) for state in self.models.values())
 
     def press(self, identity: str) -> None:
         """Click on a button."""
