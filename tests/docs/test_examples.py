@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,6 +44,9 @@ def pages(*servers: str) -> pytest.MarkDecorator:
 def alone(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """In an empty folder, without connections, and without settings of who runs the tests."""
     monkeypatch.chdir(tmp_path)
+    described = ("AWS_", "DATABASE_URL", "DK_CONFIG", "ELASTIC", "ES_", "PG")
+    for variable in [name for name in os.environ if name.startswith(described)]:
+        monkeypatch.delenv(variable)
     home = tmp_path_factory.mktemp("home")
     for variable in ("HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(variable, str(home))
