@@ -191,8 +191,12 @@ class BlockingCallInLoop(DkError, RuntimeError):
     """A blocking function was called on the background loop itself, where it would wait for itself."""
 
 
+_WIDTH = 72
+"""Characters of a line that a caret is shown under: below a line that the front end wraps it would be misplaced."""
+
+
 def caret(text: str, position: int) -> list[str]:
-    r"""The line of ``text`` that holds the offset ``position``, and a caret under the place.
+    r"""The line of ``text`` that holds the offset ``position``, and a caret under the place; of a long line a part.
 
     >>> print("\n".join(caret("select a\nfrom t wehre", 16)))
     LINE 2: from t wehre
@@ -202,8 +206,15 @@ def caret(text: str, position: int) -> list[str]:
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
     line = text[start : end if end >= 0 else len(text)].replace("\t", " ")
+    place = position - start
+    first = max(0, min(place - _WIDTH // 2, len(line) - _WIDTH))
+    shown = line[first : first + _WIDTH]
+    if first > 0:
+        shown = "…" + shown[1:]
+    if first + _WIDTH < len(line):
+        shown = shown[:-1] + "…"
     head = f"LINE {text.count(chr(10), 0, position) + 1}: "
-    return [head + line, " " * (len(head) + position - start) + "^"]
+    return [head + shown, " " * (len(head) + place - first) + "^"]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -191,10 +191,11 @@ class WriteReport:
     """What the reader should know: types that changed their name, what was not atomic."""
 
     def __str__(self) -> str:
-        parts = [f"{self.rows:,} rows written to {self.table}"]
+        parts = [f"{self.rows:,} row{'' if self.rows == 1 else 's'} written to {self.table}"]
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts += [f"{len(self.rejected):,} rejected"] if self.rejected else []
-        parts += [f"{self.bytes / 1e6:,.1f} MB in {self.seconds:.2f} s ({self.mode})"]
+        how = "" if self.mode == "fail" else f" ({self.mode})"  # else a table was made, and the word reads as a failure
+        parts += [f"{self.bytes / 1e6:,.1f} MB in {self.seconds:.2f} s{how}"]
         parts += [] if self.outcome == "ok" else [f"outcome {self.outcome}"]
         return ", ".join(parts) + "".join(f"\n{note}" for note in self.notes)
 
@@ -238,7 +239,7 @@ class WritePlan:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        return page.preformatted(str(self))
+        return page.preformatted(str(self), wrapped=True)
 
 
 SHOWN = 10

@@ -8,28 +8,37 @@ from collections.abc import Iterable, Sequence
 def preformatted(text: str, *, wrapped: bool = False) -> str:
     """Lines as they are, in a font whose columns stay columns; ``wrapped``: long ones go on below.
 
-    Notebooks set ``<pre>`` in the font of their text, and wrap it, unless they are told otherwise.
+    Notebooks set ``<pre>`` in the font of their text, wrap it, and indent it as a quotation, unless they are told
+    otherwise.
 
     >>> preformatted("a < b")
-    '<pre style="font-family: monospace; white-space: pre; overflow-x: auto">a &lt; b</pre>'
+    '<pre style="font-family: monospace; margin: 0; white-space: pre; overflow-x: auto">a &lt; b</pre>'
     """
     import html  # here: a millisecond that `import dk_notebook` need not take
 
     space = "pre-wrap" if wrapped else "pre; overflow-x: auto"
-    return f'<pre style="font-family: monospace; white-space: {space}">{html.escape(text)}</pre>'
+    return f'<pre style="font-family: monospace; margin: 0; white-space: {space}">{html.escape(text)}</pre>'
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of texts.
+    """A table of texts, and of numbers, which stand to the right.
 
-    >>> table(["name"], [["a < b"]]).partition("<tbody>")[2]
-    '<tr><td>a &lt; b</td></tr></tbody></table>'
+    >>> table(["name", "rows"], [["a < b", 5]]).partition("<tbody>")[2]
+    '<tr><td style="text-align: left">a &lt; b</td><td>5</td></tr></tbody></table>'
     """
     import html  # here: as above
 
-    def line(cells: Sequence[object], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+    def line(cells: Sequence[object], tag: str, of: Sequence[object]) -> str:
+        told = (f"<{tag}{_aligned(one)}>{html.escape(str(cell))}</{tag}>" for cell, one in zip(cells, of, strict=True))
+        return "<tr>" + "".join(told) + "</tr>"
 
-    body = "".join(line(row, "td") for row in rows)
+    lines = list(rows)
+    body = "".join(line(row, "td", row) for row in lines)
+    head = line(heads, "th", lines[0] if lines else heads)
     # Two dollars of a text are no formula.
-    return f'<table class="mathjax_ignore"><thead>{line(heads, "th")}</thead><tbody>{body}</tbody></table>'
+    return f'<table class="mathjax_ignore"><thead>{head}</thead><tbody>{body}</tbody></table>'
+
+
+def _aligned(cell: object) -> str:
+    """How a cell is told to stand: notebooks set all to the right."""
+    return "" if isinstance(cell, (int, float)) else ' style="text-align: left"'

@@ -49,10 +49,21 @@ def _rendered(shell: Any, error: BaseException) -> list[str]:
         with _without_values(tables):
             full: list[str] = tables.structured_traceback(type(error), error, error.__traceback__, tb_offset=1)
         return full
-    # A copy has no cause: the driver's error, which ours repeats in the user's words.
     own = own_lines(error.__traceback__)
-    short: list[str] = tables.structured_traceback(type(error), copy.copy(error), own, tb_offset=0)
+    told = _told(error)
+    short: list[str] = (
+        tables.get_exception_only(type(error), told)
+        if own is None
+        else tables.structured_traceback(type(error), told, own, tb_offset=0)
+    )
     return short
+
+
+def _told(error: BaseException) -> BaseException:
+    """What is shown of an error: without its cause, the driver's, which ours repeats in the user's words."""
+    if isinstance(error, _STOPS) and not str(error):
+        return type(error)("stopped")
+    return copy.copy(error)
 
 
 @contextmanager

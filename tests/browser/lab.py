@@ -27,7 +27,6 @@ class Cell:
         self.output = place.locator(".jp-Cell-outputArea")
         self.error = self.output.locator('[data-mime-type="application/vnd.jupyter.stderr"]')
         """What it says in red: its error, and what was written to stderr."""
-        self.bars = self.output.get_by_role("progressbar")
 
     def ended(self, patience: float = PATIENCE) -> Cell:
         """The cell, when it has run to its end."""
@@ -38,6 +37,11 @@ class Cell:
     def code(self) -> str:
         """What is written in it."""
         return self.editor.inner_text()
+
+    @property
+    def shown(self) -> Sequence[Locator]:
+        """Its outputs, one below the other."""
+        return self.output.locator(".jp-OutputArea-output").all()
 
     @property
     def said(self) -> str:
@@ -85,7 +89,7 @@ class Notebook:
         self.page.keyboard.press("Enter")
         expect(cell.editor).to_be_focused()
         before, _, after = code.partition("|")
-        self.page.keyboard.insert_text(before + after)
+        self.page.keyboard.insert_text(before + after)  # as pasted: nothing is indented or closed by itself
         for _ in after:
             self.page.keyboard.press("ArrowLeft")
         return cell

@@ -59,7 +59,7 @@ def looks() -> list[threading.Thread]:
 
 
 def test_it_shows_the_pools(monitor: Monitor) -> None:
-    assert "<td>duckdb</td>" in text(monitor)
+    assert ">duckdb</td>" in text(monitor)
 
 
 def test_with_nothing_connected_it_says_so(monitor: Monitor) -> None:
