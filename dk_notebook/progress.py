@@ -16,6 +16,12 @@ DELAY = 0.5
 """Seconds before a bar is shown: short calls draw nothing."""
 
 
+LINE = "{{desc}}: {{percentage:3.0f}}%|{{bar}}| {}"
+"""A line of text with a bar, as tqdm writes it, but for the figures."""
+BARELY = "{{desc}}: {}"
+"""The same without a total, which a bar would need."""
+
+
 class Watched(Protocol):
     """What a bar needs to know of a call (`runtime.operations.Operation` has it)."""
 
@@ -46,17 +52,14 @@ class Bar:
             if self._closed or (self._bar is None and (call.done or call.seconds < DELAY)):
                 self._closed = self._closed or call.done
                 return
-            shown = _shown(call)
+            done, total, told = _shown(call)
+            line = (LINE if total else BARELY).format(told)
             if self._bar is None:
                 self._bar = _tqdm_class()(
-                    total=shown.total, desc=_shortened(call.label), unit=shown.unit, unit_scale=True, leave=False
+                    desc=_shortened(call.label), leave=False, bar_format=line, total=total, postfix=told
                 )
-                self._bar.start_t -= call.seconds  # time and rate are the call's, not those of its bar
-            elif self._bar.total != shown.total:
-                self._bar.expect(shown.total)
-            self._bar.unit = shown.unit
-            self._bar.set_postfix_str(shown.beside, refresh=False)
-            self._bar.n = shown.done
+            self._bar.bar_format, self._bar.total, self._bar.postfix = line, total, told
+            self._bar.n = done
             # Without tqdm's lock, which it would keep when interrupted here; ours is held.
             self._bar.refresh(nolock=True)
             if call.done:
@@ -70,8 +73,8 @@ class _Shown(NamedTuple):
 
     done: int
     total: int | None
-    unit: str
-    beside: str
+    told: str
+    """The figures, for people."""
 
 
 def _shown(call: Watched) -> _Shown:
@@ -79,10 +82,34 @@ def _shown(call: Watched) -> _Shown:
 
     The statistics of PostgreSQL and DuckDB are no total: a bar that stands still at 100 %, or ends at 60 %, tells less
     than none; to count takes as long as to read; and COPY tells how much went out, not of how much.
+
+    >>> from dk_notebook.runtime.operations import Operation
+    >>> call = Operation("select")
+    >>> call.started -= 40
+    >>> _shown(call).told
+    '40 s'
+    >>> call.count(1_000, 5_000_000)
+    >>> _shown(call).told
+    '1,000 rows · 5.0 MB · 25 rows/s · 40 s'
+    >>> call.total_rows = 6_000
+    >>> _shown(call).told
+    '1,000 of 6,000 rows · 5.0 MB · 25 rows/s · 40 s, 200 s to go'
     """
-    if call.total_rows is None and call.total_read:
-        return _Shown(call.read, call.total_read, "B", f"{call.rows:,} rows" if call.rows else "")
-    return _Shown(call.rows, call.total_rows, " rows", f"{call.bytes / 1e6:,.1f} MB" if call.bytes else "")
+    of_files = call.total_rows is None and bool(call.total_read)
+    done, total = (call.read, call.total_read) if of_files else (call.rows, call.total_rows)
+    seconds = max(call.seconds, 1e-3)
+    parts = []
+    if call.rows:
+        parts.append(f"{call.rows:,} rows" if call.total_rows is None else f"{call.rows:,} of {call.total_rows:,} rows")
+    if of_files:
+        parts.append(f"{done / 1e6:,.1f} of {(total or 0) / 1e6:,.1f} MB")
+    elif call.bytes:
+        parts.append(f"{call.bytes / 1e6:,.1f} MB")
+    if call.rows:
+        parts.append(f"{call.rows / seconds:,.0f} rows/s")
+    left = seconds / done * (total - done) if done and total else 0
+    parts.append(f"{seconds:,.0f} s, {left:,.0f} s to go" if left > 0 else f"{seconds:,.0f} s")
+    return _Shown(done, total, " · ".join(parts))
 
 
 def bar(wanted: bool | None) -> Bar | None:  # noqa: FBT001 (it is the caller's own `progress=`)
@@ -121,10 +148,37 @@ def _tqdm_class() -> Any:
         if find_spec("ipywidgets") is not None:
             from tqdm.notebook import tqdm as notebook_tqdm
 
-            return _interruptible(notebook_tqdm)
+            return _interruptible(_quiet(notebook_tqdm))
     from tqdm.std import tqdm as text_tqdm
 
     return _interruptible(text_tqdm)
+
+
+@cache
+def _quiet(base: Any) -> Any:
+    """The widget of tqdm, whose total may come later: without one it has no bar, and when it closes nothing stays."""
+
+    class Quiet(base):  # type: ignore[misc]  # tqdm has no types
+        def __init__(self, *args: Any, **options: Any) -> None:
+            from tqdm.notebook import display  # IPython's
+
+            super().__init__(*args, display=False, **options)
+            self._shown = display(self.container, display_id=True)
+
+        def display(self, *_: Any, close: bool = False, **__: Any) -> None:
+            import html
+
+            if close:
+                self.container.close()
+                self._shown.update({}, raw=True)  # else an empty line, and a widget that nobody has in the file
+                return
+            label, bar, told = self.container.children
+            bar.layout.width, bar.bar_style = None, ""
+            bar.layout.display = None if self.total else "none"
+            bar.max, bar.value = self.total or 1, self.n if self.total else 0
+            label.value, told.value = html.escape(f"{self.desc}:"), html.escape(self.postfix)
+
+    return Quiet
 
 
 @cache
@@ -145,13 +199,6 @@ def _interruptible(base: Any) -> Any:
                     widget.close()  # half made, but shown
                 raise
             self._made = True
-
-        def expect(self, total: int | None) -> None:
-            """Show another total: a widget takes it from the bar only once."""
-            self.total = total
-            if (widget := getattr(self, "container", None)) is not None and total:
-                inside = widget.children[1]
-                inside.max, inside.bar_style, inside.layout.width = total, "", None
 
         def __del__(self) -> None:
             if self._made:  # else it was interrupted on the way, and tqdm would complain of what it lacks

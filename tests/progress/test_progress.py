@@ -27,7 +27,8 @@ def drawn(seconds: float, capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_long_call_shows_rows_of_a_total_bytes_and_its_label(capsys: pytest.CaptureFixture[str]) -> None:
     text = drawn(1.0, capsys)
     assert "select everything" in text
-    assert "1.00k/2.00k" in text
+    assert " 50%|" in text
+    assert "| 1,000 of 2,000 rows" in text
     assert "5.0 MB" in text
 
 
@@ -40,12 +41,20 @@ def test_bytes_of_files_stand_in_for_rows_that_nobody_has_counted(capsys: pytest
         operation.count(1234, 5_000_000)
         operation.draw()
     text = capsys.readouterr().err
-    assert ("25%" in text, "1.00M/4.00M" in text, "B/s, 1,234 rows" in text) == (True, True, True), text
+    assert ("25%" in text, "1,234 rows · 1.0 of 4.0 MB" in text) == (True, True), text
 
 
 def test_time_and_rate_are_those_of_the_call(capsys: pytest.CaptureFixture[str]) -> None:
     text = drawn(40.0, capsys)
-    assert ("00:40<00:40" in text, "25.0 rows/s" in text) == (True, True)
+    assert "25 rows/s · 40 s, 40 s to go" in text
+
+
+def test_without_a_total_there_is_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    operation = Operation("select everything", draw=bar(True))
+    operation.started -= 4
+    with operation:
+        operation.draw()
+        assert set(capsys.readouterr().err.split("\r")) - {""} == {"select everything: 4 s"}
 
 
 def test_a_short_call_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
