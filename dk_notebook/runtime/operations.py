@@ -29,6 +29,7 @@ watchers: ContextVar[list[Operation] | None] = ContextVar("dk_notebook_watchers"
 
 _ids = itertools.count(1)
 _running: dict[int, Operation] = {}
+_ticking: dict[asyncio.AbstractEventLoop, _Ticks] = {}
 
 
 class Operation:
@@ -175,13 +176,13 @@ class Step:
     SIGINT handler only queues a callback, which a sleeping loop would run when the store answers.
     """
 
-    __slots__ = ("_cutting", "_loop", "_operation", "_over", "_scope", "_ticking")
+    __slots__ = ("_cutting", "_loop", "_operation", "_over", "_scope", "_ticks")
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self._cutting: list[asyncio.TimerHandle] = []
         self._over = False
-        self._ticking: _Ticks | None = None
+        self._ticks: _Ticks | None = None
 
     async def __aenter__(self) -> None:
         operation = self._operation
@@ -194,7 +195,8 @@ class Step:
         if when is not None:
             self._cut_off_at(when + DEADLINE_GRACE)
         if watchers.get() is None:
-            self._ticking = _Ticks(loop, operation)
+            self._ticks = _Ticks.of(loop)
+            self._ticks.steps.add(self)
         operation._steps.add(self)
 
     async def __aexit__(
@@ -230,25 +232,41 @@ class Step:
         self._operation._steps.discard(self)
         for timer in self._cutting:
             timer.cancel()
-        if self._ticking is not None:
-            self._ticking.stop()
+        if self._ticks is not None:
+            self._ticks.steps.discard(self)
 
 
 class _Ticks:
-    """Wakes a loop until stopped, and draws there."""
+    """Wakes a loop while steps are under way on it, and draws there.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, operation: Operation) -> None:
+    One timer for all of them, which runs out a tick after the last one: a timer a step would cost more than the rest
+    of a short one.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._operation = operation
-        self._next = loop.call_later(TICK, self._tick)
+        self.steps: set[Step] = set()
+        loop.call_later(TICK, self._tick)
+
+    @staticmethod
+    def of(loop: asyncio.AbstractEventLoop) -> _Ticks:
+        """Those of a loop, on that loop."""
+        ticks = _ticking.get(loop)
+        if ticks is None:
+            for other in [other for other in list(_ticking) if other.is_closed()]:
+                _ticking.pop(other, None)
+            ticks = _ticking[loop] = _Ticks(loop)
+        return ticks
 
     def _tick(self) -> None:
-        self._next = self._loop.call_later(TICK, self._tick)  # first: drawing may fail
-        self._operation._drawn_here = True
-        self._operation.draw()
-
-    def stop(self) -> None:
-        self._next.cancel()
+        if not self.steps:
+            _ticking.pop(self._loop, None)
+            return
+        self._loop.call_later(TICK, self._tick)  # first: drawing may fail
+        with ExitStack() as stack:  # all of them, even if one should raise
+            for operation in {step._operation for step in self.steps}:
+                operation._drawn_here = True
+                stack.callback(operation.draw)
 
 
 def running() -> list[Operation]:
@@ -264,5 +282,11 @@ def cancel(id: int | None = None) -> int:  # noqa: A002 (the name in the public 
     return len(told)
 
 
-if hasattr(os, "register_at_fork"):  # nothing of the parent's is in flight in a child
-    os.register_at_fork(after_in_child=_running.clear)
+def _forget() -> None:
+    """In a forked child: nothing of the parent's is in flight."""
+    _running.clear()
+    _ticking.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

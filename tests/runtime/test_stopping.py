@@ -125,6 +125,41 @@ async def test_drawing_that_fails_does_not_end_the_wake_ups() -> None:
     assert len(drawn) > 2
 
 
+@pytest.fixture
+async def timers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the loop is to call later, and does not."""
+    waiting: list[Any] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda _, callback: waiting.append(callback))
+    return waiting
+
+
+async def test_steps_that_follow_each_other_share_one_timer(timers: list[Any]) -> None:
+    for _ in range(50):
+        with Operation("x") as operation:
+            async with operation.step(), Operation("y").step():
+                pass
+    assert len(timers) == 1
+
+
+async def test_a_loop_without_steps_is_woken_no_more(timers: list[Any]) -> None:
+    async with Operation("x").step():
+        timers[0]()
+    timers[1]()
+    assert len(timers) == 2
+
+
+async def test_drawing_that_fails_leaves_the_others_drawn(timers: list[Any]) -> None:
+    def fail(operation: Operation) -> None:
+        raise LookupError
+
+    drawn: list[Operation] = []
+    bad, good = Operation("bad", draw=fail), Operation("good", draw=drawn.append)
+    async with bad.step(), good.step(), bad.step():
+        with pytest.raises(LookupError):
+            timers[0]()
+    assert drawn == [good]
+
+
 async def test_one_operation_may_hold_several_leases() -> None:
     leases, operation = Leases(4, 1), Operation("parts")
     async with leases.lease(operation):
