@@ -44,7 +44,9 @@ class Leased:
     async def __aenter__(self) -> Session:
         store, parts = self._store, self._operation.parts
         parts.turn("pool")
-        pool: Backend = await pools.acquire(store.backend, store.config, owner=store)
+        pool: Backend | None = pools.owned(store.backend, store.config, owner=store)
+        if pool is None:
+            pool = await pools.acquire(store.backend, store.config, owner=store)
         self._session = pool.session(self._operation)
         session = await self._session.__aenter__()
         parts.turn("server")

@@ -63,6 +63,8 @@ class _Entry:
 
 # The key holds the loop itself: the id of a closed loop is given to the next one.
 _entries: dict[Key, _Entry] = {}
+_owned: dict[tuple[asyncio.AbstractEventLoop, Hashable], _Entry] = {}
+"""What an owner has got there last: found without looking at all of the settings, of which there are many."""
 _keepers: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
 # Reentrant, and everything below looks at copies: the keeper of a loop that was closed without cancelling its tasks
 # is freed by the garbage collector, which may run while this thread holds the lock.
@@ -95,6 +97,7 @@ async def acquire(kind: type[Any], config: Hashable, *, owner: Hashable) -> Any:
             if loop not in _keepers:
                 _keepers[loop] = _start_keeper(loop)
         entry.owners.add(owner)
+        _owned[loop, owner] = entry
     if entry.pool is not None:
         return entry.pool
     entry.waiting += 1
@@ -112,6 +115,14 @@ def at_hand(kind: type[Any], config: Hashable) -> Any | None:
     """The pool of the running loop for these settings if it is open already; nothing is opened and nobody waits."""
     entry = _entries.get((asyncio.get_running_loop(), kind, config))
     return None if entry is None else entry.pool
+
+
+def owned(kind: type[Any], config: Hashable, *, owner: Hashable) -> Any | None:
+    """What `acquire` would give if the owner has it, and it is open already."""
+    entry = _owned.get((asyncio.get_running_loop(), owner))
+    if entry is None or entry.key[1] is not kind or entry.key[2] is not config:
+        return None
+    return entry.pool
 
 
 async def _open(entry: _Entry) -> Any:
@@ -133,7 +144,7 @@ def _remove(entry: _Entry) -> None:
     """Forget an entry, on its own loop; the next caller may have made another of the same key."""
     with _lock:
         if _entries.get(entry.key) is entry:
-            del _entries[entry.key]
+            _taken_out(entry.key)
     _dismiss_keeper(entry.loop)
 
 
@@ -151,8 +162,9 @@ async def release(*, owner: Hashable) -> None:
         for entry in list(_entries.values()):
             if owner in entry.owners:
                 entry.owners.discard(owner)
-                if not entry.owners:
-                    unused.append(_entries.pop(entry.key))
+                _owned.pop((entry.loop, owner), None)
+                if not entry.owners and _taken_out(entry.key) is not None:
+                    unused.append(entry)
     for entry in unused:
         if entry.loop is not here:
             # Not awaited: that loop's thread may be the one that waits for us.
@@ -199,10 +211,20 @@ def held(owner: Hashable) -> bool:
         return any(owner in entry.owners and entry.pool is not None for entry in list(_entries.values()))
 
 
+def _taken_out(key: Key) -> _Entry | None:
+    """The entry, which is nobody's any more. Called under the lock, or at the end."""
+    entry = _entries.pop(key, None)
+    if entry is not None:
+        for owner in list(entry.owners):
+            if _owned.get((entry.loop, owner)) is entry:
+                _owned.pop((entry.loop, owner), None)
+    return entry
+
+
 def _drop_closed() -> None:
     """Forget the pools of loops that were closed. Called under the lock."""
     for key in list(_entries):
-        if key[0].is_closed() and (entry := _entries.pop(key, None)) is not None:
+        if key[0].is_closed() and (entry := _taken_out(key)) is not None:
             entry.terminate()
     for loop in list(_keepers):
         if loop.is_closed():
@@ -248,7 +270,7 @@ async def _keep(loop: asyncio.AbstractEventLoop) -> None:
 
 def _taken(loop: asyncio.AbstractEventLoop) -> list[_Entry]:
     with _lock:
-        mine = [_entries.pop(key, None) for key in list(_entries) if key[0] is loop]
+        mine = [_taken_out(key) for key in list(_entries) if key[0] is loop]
         return [entry for entry in mine if entry is not None]
 
 
@@ -292,7 +314,7 @@ def _end() -> None:
     for entry in list(_entries.values()):
         if entry.loop in loops:
             entry.terminate()
-            _entries.pop(entry.key, None)
+            _taken_out(entry.key)
 
 
 def terminate_all() -> None:
@@ -300,14 +322,16 @@ def terminate_all() -> None:
     for entry in list(_entries.values()):
         entry.terminate()
     _entries.clear()
+    _owned.clear()
 
 
 def _forget() -> None:
     """In a forked child: the parent's pools are left untouched, and never freed here."""
     global _lock
     _lock = threading.RLock()
-    _abandoned.extend([dict(_entries), dict(_keepers)])
+    _abandoned.extend([dict(_entries), dict(_owned), dict(_keepers)])
     _entries.clear()
+    _owned.clear()
     _keepers.clear()
 
 

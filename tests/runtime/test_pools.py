@@ -115,6 +115,29 @@ def test_the_last_owner_closes_the_pool_and_not_the_first() -> None:
     assert asyncio.run(story()) == [False, True]
 
 
+def test_what_an_owner_has_is_at_hand_until_it_is_released() -> None:
+    def at_hand(config: str) -> Any:
+        return pools.owned(Fake, config, owner="me")
+
+    async def story() -> list[Any]:
+        found = [at_hand("a")]
+        found += [await acquire("a"), at_hand("a"), at_hand("b")]
+        await pools.release(owner="me")
+        return [*found, at_hand("a")]
+
+    before, pool, *after = asyncio.run(story())
+    assert (before, after) == (None, [pool, None, None])
+
+
+def test_a_pool_that_another_closed_is_not_at_hand() -> None:
+    async def story() -> Any:
+        await acquire("a")
+        await pools.close_all(asyncio.get_running_loop(), 1)
+        return pools.owned(Fake, "a", owner="me")
+
+    assert asyncio.run(story()) is None
+
+
 def test_fifty_runs_in_a_row_leave_nothing_open() -> None:
     for _ in range(50):
         asyncio.run(acquire())
