@@ -27,7 +27,7 @@ from dk_notebook.errors import (
 from dk_notebook.frames.options import FrameOptions
 from dk_notebook.frames.records import documents_to_arrow
 from dk_notebook.frames.shape import to_frame
-from dk_notebook.progress import bar, silenced
+from dk_notebook.progress import Bar, bar, silenced
 from dk_notebook.records.document import Document, checked_id
 from dk_notebook.records.query import Query
 from dk_notebook.records.record import Record
@@ -169,7 +169,7 @@ class AsyncDatabase:
         """The records of these ids in their order, with their versions; None for one that is not there."""
         wanted = [checked_id(id) for id in ids]  # noqa: A001 (the word of the API)
         found = await self._sessions.call(
-            "read", lambda session: session.get(self._table, wanted), draw=bar(None), total=len(wanted)
+            "read", lambda session: session.get(self._table, wanted), draw=_bar(wanted), total=len(wanted)
         )
         return [None if document is None else Record.of(document) for document in found]
 
@@ -335,7 +335,7 @@ class AsyncDatabase:
             _VERBS[mode],
             lambda session: session.put(self._table, documents, mode),
             timeout,
-            draw=bar(None),
+            draw=_bar(documents),
             total=len(documents),
         )
 
@@ -366,6 +366,11 @@ class AsyncDatabase:
             if stored is not None and (stored.data, stored.metadata) == (each.data, each.metadata)
         }
         return [each for each in documents if each.id not in there]
+
+
+def _bar(many: Sequence[object]) -> Bar | None:
+    """A bar for several; one has no progress, and to find out whether somebody could see it takes longer."""
+    return bar(None) if len(many) > 1 else None
 
 
 _VERBS: dict[PutMode, str] = {"create": "create", "update": "update", "upsert": "upsert"}

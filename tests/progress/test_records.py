@@ -29,6 +29,7 @@ CALLS: dict[str, tuple[Callable[[dk.Database], Any], list[tuple[str, int, int | 
     "create_batch": (lambda db: db.create_batch(RECORDS), [("create", 40, 40)]),
     "upsert_batch": (lambda db: db.upsert_batch(RECORDS), [("upsert", 40, 40)]),
     "read_batch": (lambda db: db.read_batch(IDS), [("read", 40, 40)]),
+    "one record": (lambda db: (db.create(RECORDS[0]), db.read("0")), []),
     "search": (
         lambda db: (db.create_batch(RECORDS), db.search(dk.Query().filter("n", "<", 10))),
         [("create", 40, 40), ("search", 40, None)],  # rows that were read
