@@ -56,7 +56,10 @@ class Leases:
 
     async def take(self, operation: Operation) -> object:
         """One lease; `give_back` takes what this gives."""
-        await self._acquire(operation)
+        if self._slots.locked():
+            await self._wait(operation)
+        else:
+            await self._slots.acquire()
         lease = object()
         self._holders[lease] = time.monotonic(), operation
         operation.parts.placed()
@@ -68,10 +71,7 @@ class Leases:
         operation.parts.left()
         self._slots.release()
 
-    async def _acquire(self, operation: Operation) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
-            return
+    async def _wait(self, operation: Operation) -> None:
         self.waiting += 1
         try:
             with operation.parts.waiting():

@@ -84,12 +84,14 @@ class Parts:
 
     def placed(self) -> None:
         """It has a place; several, where it was called more often than `left`."""
-        self._book()
+        if self._waiting:  # else places tell nothing of where the time goes
+            self._book()
         self._held += 1
 
     def left(self) -> None:
         """It gave a place back."""
-        self._book()
+        if self._waiting:
+            self._book()
         self._held -= 1
 
     def _book(self) -> None:

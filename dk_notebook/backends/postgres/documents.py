@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, Final
 
@@ -216,13 +216,15 @@ async def put(
     if len(documents) == 1 and not (mode == "upsert" and documents[0].version):
         return [await _put_one(connection, name, documents[0], mode)]
     if mode == "create":
-        with _existing(of_many=True):
+        try:
             if len(documents) >= COPIED and not await _guarded(connection, name):
                 await copied(connection, table, documents, operation)
                 return [True] * len(documents)
             async with _all_or_nothing(change):
                 async for columns in columns_of(documents):
                     await connection.execute(_INSERT_MANY.format(name=name), *columns)
+        except asyncpg.UniqueViolationError as error:
+            raise _existing("one of the records has an id", error) from error
         return [True] * len(documents)
     last = sorted({document.id: document for document in documents}.values(), key=lambda document: document.id)
     stored: set[str] = set()
@@ -240,8 +242,10 @@ async def put(
 async def _put_one(connection: Any, name: str, document: Document, mode: PutMode) -> bool:
     row, version = row_of(document), document.version
     if mode == "create":
-        with _existing(of_many=False):
+        try:
             await connection.execute(_INSERT.format(name=name), *row)
+        except asyncpg.UniqueViolationError as error:
+            raise _existing("the record has an id", error) from error
         return True
     if mode == "upsert":
         await connection.execute((_INSERT + _OR_UPDATE).format(name=name), *row)
@@ -306,16 +310,9 @@ def _affected(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
-@contextmanager
-def _existing(*, of_many: bool) -> Iterator[None]:
+def _existing(what: str, error: asyncpg.UniqueViolationError) -> Conflict:
     """A key that is there, in our words."""
-    try:
-        yield
-    except asyncpg.UniqueViolationError as error:
-        what = "one of the records has an id" if of_many else "the record has an id"
-        raise Conflict(
-            f"{what} that is there already", code=error.sqlstate, hint="upsert replaces what is there"
-        ) from error
+    return Conflict(f"{what} that is there already", code=error.sqlstate, hint="upsert replaces what is there")
 
 
 @asynccontextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import asyncpg
 
@@ -54,15 +53,22 @@ What a function raises (P0001) is not among them: whoever wrote it chose what it
 """
 
 
-@contextmanager
-def translating(sent: Sent | None = None) -> Iterator[None]:
+class translating:  # noqa: N801 (read as the word in ``with translating():``)
     """Raise asyncpg's errors of the block as ours, with the original as their cause."""
-    try:
-        yield
-    except DRIVER as error:
-        if isinstance(error, DkError):
-            raise
-        raise translated(error, sent) from error
+
+    __slots__ = ("_sent",)
+
+    def __init__(self, sent: Sent | None = None) -> None:
+        self._sent = sent
+
+    def __enter__(self) -> None:
+        """Nothing is done before there is an error: a block stands around every statement."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, DRIVER) and not isinstance(error, DkError):
+            raise translated(error, self._sent) from error
 
 
 def translated(error: BaseException, sent: Sent | None = None) -> DkError:

@@ -60,6 +60,8 @@ class ServerNotices:
 
     def tell(self) -> None:
         """Warn of what the server warned of since the last time, once each."""
+        if not self._warnings and not self._others:  # mostly, and asked after every call
+            return
         warnings, others = self._warnings, self._others
         self._warnings, self._others = {}, 0
         for (text, hint), count in warnings.items():
