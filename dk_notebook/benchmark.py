@@ -41,11 +41,14 @@ class Contender:
     query: Native
     cold: bool = False
     """Whether each run opens a connection of its own and closes it, instead of using the pool."""
+    called: str = ""
+    """What tells the query from others on the same connection."""
 
     @property
     def name(self) -> str:
         """How its column is headed."""
-        return f"{self.source.name} (cold)" if self.cold else self.source.name
+        name = f"{self.source.name}, {self.called}" if self.called else self.source.name
+        return f"{name} (cold)" if self.cold else name
 
 
 def measured(contenders: Sequence[Contender], *, runs: int = 7, warmups: int = 1) -> pd.DataFrame:
@@ -62,7 +65,7 @@ def measured(contenders: Sequence[Contender], *, runs: int = 7, warmups: int = 1
     rows: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in contenders}
     if len(rows) < len(contenders):
         names = ", ".join(contender.name for contender in contenders)
-        raise ConfigError(f"a benchmark compares different connections, not {names}")
+        raise ConfigError(f"a benchmark compares different connections, or queries, not {names}")
     for number in range(1 - warmups, runs + 1):
         for contender in contenders if number % 2 else reversed(contenders):
             row = _run(contender, number)

@@ -127,7 +127,7 @@ def test_contenders_take_turns_each_round_in_the_other_direction(shop: dk.Connec
 @pytest.mark.duckdb
 def test_a_contender_that_is_there_twice_is_refused(shop: dk.Connection) -> None:
     query = reading.native("select 1", {})
-    with pytest.raises(ConfigError, match="different connections, not shop, shop"):
+    with pytest.raises(ConfigError, match="different connections, or queries, not shop, shop"):
         measured([Contender(shop, query), Contender(shop, query)])
 
 

@@ -79,6 +79,22 @@ def test_cold_stands_beside_the_pool(shell: Shell) -> None:
     assert told(shell).splitlines()[0].split() == ["nyc", "nyc", "(cold)"]
 
 
+def test_queries_stand_side_by_side(shell: Shell) -> None:
+    shell.names["wanted"] = "AA"
+    runs = runs_of(
+        shell, "%%dkbench -r 2 --cold -o runs\nfrom flights; -- all\nselect ';' from flights where carrier = :wanted;"
+    )
+    names = ["nyc, query 1", "nyc, query 1 (cold)", "nyc, query 2", "nyc, query 2 (cold)"]
+    assert runs.groupby("contender", sort=False)["rows"].max().to_dict() == dict(zip(names, [5, 5, 2, 2], strict=True))
+    assert "fewer than 6 runs cannot tell nyc, query 2 from nyc, query 1" in told(shell)
+
+
+def test_one_query_of_several_that_fails_is_shown(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert isinstance(shell.fail("%%dkbench\nselect 1 as a;\nselect dleay from flights"), QueryError)
+    shown = capsys.readouterr().out
+    assert ("select dleay from flights" in shown, "select 1 as a" in shown) == (True, False)
+
+
 def test_a_variable_travels_as_a_value(shell: Shell) -> None:
     shell.names["wanted"] = ["AA"]
     assert runs_of(shell, "%dkbench -r 1 -o runs from flights where carrier in :wanted")["rows"].tolist() == [2]

@@ -11,7 +11,8 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from IPython.display import display
 
 from dk_notebook import reading
-from dk_notebook.backends.sql.parameters import parsed_for
+from dk_notebook.backends.sql.parameters import Spoken, parsed_for
+from dk_notebook.backends.sql.statements import split
 from dk_notebook.benchmark import Contender, measured
 from dk_notebook.connections import resolve
 from dk_notebook.jupyter.benchmark_report import BenchmarkReport, plot
@@ -34,13 +35,17 @@ FLAGS = Flags(
         %%dkbench -c pg -r 20 -o runs
         select * from orders where customer = ANY(:customers);
 
-    On each connection the query is run ``-w`` times to warm up and ``-r`` times that count; the connections take turns.
-    Each result becomes a frame, as with %dkquery, and is dropped. ``:name`` (``?name`` in ES|QL) is the notebook's
-    variable ``name``. What has no result columns is refused; a query that also changes something, as INSERT ...
-    RETURNING, does so with each run.
+        %%dkbench -r 20
+        select count(*) from orders where day = :day;
+        select count(*) from orders where day::text = :day::text;
 
-    What is shown, a column a connection: p50 and p95 of the runs, their interquartile range, rows and bytes (of Arrow
-    data) a second at p50, and p50 of each part, which was measured as it passed:
+    On each connection a query is run ``-w`` times to warm up and ``-r`` times that count; connections take turns, and
+    so do several queries with ``;`` between them (of SQL: ES|QL has no ``;``). Each result becomes a frame, as with
+    %dkquery, and is dropped. ``:name`` (``?name`` in ES|QL) is the notebook's variable ``name``. What has no result
+    columns is refused; a query that also changes something, as INSERT ... RETURNING, does so with each run.
+
+    What is shown, a column a connection and query: p50 and p95 of the runs, their interquartile range, rows and bytes
+    (of Arrow data) a second at p50, and p50 of each part, which was measured as it passed:
 
     * pool: until there is a connection; with ``--cold`` that opens one;
     * server: until the first rows are here (DuckDB: its engine); a small result comes with its first rows;
@@ -53,7 +58,7 @@ FLAGS = Flags(
     process: a new connection is a cursor there.
 
     As a line: flags first, then the query; ``--`` ends the flags. As a cell: flags on the first line, the body is the
-    query and nothing else.
+    query, or the queries, and nothing else.
     """,
 )
 FLAGS.add_argument("-r", "--runs", metavar="N", type=int, default=7, help="runs that count (default: 7)")
@@ -106,11 +111,21 @@ def _check(flags: argparse.Namespace) -> None:
 
 
 def _contenders(flags: argparse.Namespace, query: str, variables: Mapping[str, Any]) -> Iterator[Contender]:
-    """The query on each connection, and beside it cold, if that is asked for."""
+    """Each query on each connection, and beside it cold, if that is asked for."""
     for target in flags.connection or [None]:
         connection = resolve(target)
-        params = parameters(parsed_for(connection.store.backend, query), variables)
-        native = reading.native(query, variables, params=params)
-        yield Contender(connection, native)
-        if flags.cold:
-            yield Contender(connection, native, cold=True)
+        backend = connection.store.backend
+        queries = _queries(backend, query)
+        for number, text in enumerate(queries, 1):
+            called = f"query {number}" if len(queries) > 1 else ""
+            params = parameters(parsed_for(backend, text), variables)
+            native = reading.native(text, variables, params=params)
+            yield Contender(connection, native, called=called)
+            if flags.cold:
+                yield Contender(connection, native, cold=True, called=called)
+
+
+def _queries(backend: object, text: str) -> list[str]:
+    """The queries of a text, which ``;`` tells apart in SQL."""
+    parts = [] if isinstance(backend, Spoken) else split(text)
+    return [part.text for part in parts] if len(parts) > 1 else [text]
