@@ -28,6 +28,7 @@ PRESSES = 50
 PATIENCE = 10.0
 """Seconds after which a server that still works on what was stopped is a failure, not a figure."""
 HEADER = "| store | cell | presses | p50 (ms) | p95 (ms) | max (ms) | |\n|---|---|---|---|---|---|---|"
+UNHEARD = "did not answer the cancel and was cut off"
 RAISED = {"KeyboardInterrupt", "CancelledError"}
 """What ends a cell that was stopped; the second where a call is awaited on the kernel's own loop."""
 
@@ -40,6 +41,8 @@ class Stops:
     cell: str
     seconds: list[float]
     """From each press until the cell had ended and the server had nothing left of it."""
+    unheard: int
+    """How often the user was told that the server had not answered the cancel in time, and was cut off."""
 
     def row(self) -> str:
         """A line of the table, and whether all were within a second."""
@@ -87,17 +90,21 @@ def stopped(store: str, *, first: int = 0, last: int | None = None) -> Iterator[
             "raise KeyboardInterrupt"
         )  # the first traceback of a kernel takes long: IPython imports what draws it
         for name, code in itertools.islice(place.cells.items(), first, last):
-            yield Stops(store, name, list(pressed(kernel, code, place.busy)))
+            yield pressed(kernel, store, name, code, place.busy)
             if not at_rest(kernel):
                 raise RuntimeError(f"{name} on {store} left something in its pool")
 
 
-def pressed(kernel: Kernel, code: str, busy: Callable[[], int]) -> Iterator[float]:
-    """The seconds of each press. RuntimeError: it was not stopped, or something was said beside."""
+def pressed(kernel: Kernel, store: str, name: str, code: str, busy: Callable[[], int]) -> Stops:
+    """One kind of cell. RuntimeError: it was not stopped, or something else was said beside."""
+    found, unheard = [], 0
     for outcome, seconds in many_stops(kernel, [code], times=PRESSES):
-        if outcome.error not in RAISED or outcome.stderr:
+        told = UNHEARD in outcome.stderr
+        if outcome.error not in RAISED or (outcome.stderr and not told):
             raise RuntimeError(f"it was not stopped: {outcome}")
-        yield seconds + gone_within(busy, PATIENCE)
+        unheard += told
+        found.append(seconds + gone_within(busy, PATIENCE))
+    return Stops(store, name, found, unheard)
 
 
 @contextmanager
