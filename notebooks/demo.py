@@ -95,11 +95,16 @@ def render(name: str, lines: Callable[[NotebookNode], CellLines] | None = None) 
 
 
 def show_pages(notebook: NotebookNode) -> None:
-    """Let widgets that have a page beside themselves be shown as that: on a file nothing answers their buttons."""
+    """Let widgets that have a page beside themselves be shown as that: on a file nothing answers their buttons.
+
+    What shows nothing any more, a progress bar that has ended, is left out.
+    """
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             if "text/html" in output.get("data", {}):
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
 
 
 def elasticsearch_is_there() -> bool:
