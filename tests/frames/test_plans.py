@@ -57,7 +57,8 @@ def test_markup_in_a_plan_is_text() -> None:
 
 
 def test_columns_of_a_plan_stay_columns_in_a_page() -> None:
-    assert "font-family: monospace; white-space: pre;" in (plan()._repr_html_() or "")
+    page = plan()._repr_html_() or ""
+    assert [rule in page for rule in ("font-family: monospace;", "white-space: pre;")] == [True, True]
 
 
 @pytest.mark.parametrize("part", [lambda one: one.head(1), lambda one: one[["node"]], lambda one: one.copy()])
