@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -13,7 +12,7 @@ from dk_notebook.backends.s3.datasets.formats import Format, format_of
 from dk_notebook.backends.s3.datasets.location import Location
 from dk_notebook.backends.s3.datasets.manifest import Manifest
 from dk_notebook.backends.s3.objects import Entry, Objects
-from dk_notebook.errors import DkError, NotFound, QueryError
+from dk_notebook.errors import NotFound, QueryError
 
 T = TypeVar("T")
 
@@ -110,8 +109,9 @@ async def _seen(
 async def _ended(looking: asyncio.Future[T]) -> None:
     """Stop what looks at a state that is none, and hear of nothing that it found wrong there."""
     looking.cancel()
-    with suppress(DkError, asyncio.CancelledError):
-        await looking
+    await asyncio.wait([looking])  # not the task itself: its end would hide that of who waits
+    if not looking.cancelled():
+        looking.exception()  # heard
 
 
 async def _single(bucket: Objects, location: Location) -> Listing | None:
