@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,7 +41,7 @@ class Question:
         with self._lock:
             self._number += 1
             self._settled.clear()
-            _post(self._begin, self._number, find, show, fail)
+            _post(self._begin, partial(self._asked, self._number, find, show, fail))
 
     def drop(self) -> None:
         """Nothing more is shown of what was asked."""
@@ -62,21 +62,14 @@ class Question:
         if self._task is not None:
             self._task.cancel()
 
-    def _begin(
-        self,
-        number: int,
-        find: Callable[[], Awaitable[T]],
-        show: Callable[[T], None],
-        fail: Callable[[Exception], None],
-    ) -> None:
+    def _begin(self, asked: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._stop()
         # No cell waits for this, so none is to be told of what it warns of, nor of a cancel that was not heard.
         context = contextvars.Context()
         context.run(operations.watchers.set, [])
         notices.held_in(context)
-        self._task = asyncio.get_running_loop().create_task(
-            self._asked(number, find, show, fail), name="dk_notebook widget", context=context
-        )
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(asked(), name="dk_notebook widget", context=context)
 
     async def _asked(
         self,
