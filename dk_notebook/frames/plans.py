@@ -6,12 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from dk_notebook.frames.page import preformatted
-
-_COLUMNS = ["depth", "node", "detail", "rows_estimated", "rows", "seconds"]
+from dk_notebook.frames.shown import Shown
 
 
-class Plan(pd.DataFrame):
+class Plan(Shown):
     """A frame of nodes, deeper ones indented where it is shown; whatever is made of it is a plain frame.
 
     >>> nodes = {"node": ["JOIN", "SCAN"], "detail": ["", "orders"], "rows_estimated": [5, 9]}
@@ -21,25 +19,9 @@ class Plan(pd.DataFrame):
       SCAN               9  orders
     """
 
-    @property
-    def _constructor(self) -> Any:
-        return pd.DataFrame
+    _own = ["depth", "node", "detail", "rows_estimated", "rows", "seconds"]
 
-    def __repr__(self) -> str:
-        return self._tree() if self._is_whole() else super().__repr__()
-
-    def _repr_html_(self) -> str | None:
-        if not self._is_whole():
-            frame: Any = pd.DataFrame(self)  # the stubs do not know how it shows itself
-            page: str | None = frame._repr_html_()
-            return page
-        return preformatted(repr(self))
-
-    def _is_whole(self) -> bool:
-        """Whether it has the columns of a plan still: a frame can be changed in place."""
-        return list(self.columns) == _COLUMNS
-
-    def _tree(self) -> str:
+    def _lines(self) -> str:
         """A line a node. Figures that no node has are left out."""
         nodes = ["  " * int(depth) + _line(node) for depth, node in zip(self["depth"], self["node"], strict=True)]
         columns = [_column("node", nodes, str.ljust)]
