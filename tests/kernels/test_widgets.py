@@ -65,22 +65,17 @@ def test_the_widget_says_when_its_buttons_are_heard(page: Page) -> None:
     assert page.until(lambda: page.shows(said))
 
 
-def test_a_cell_that_blocks_is_stopped_by_the_button_where_the_kernel_has_subshells(kernel: Kernel, page: Page) -> None:
-    cell, stop = begun(kernel, page, BLOCKING)
+@pytest.mark.parametrize(
+    ("code", "interrupted"), [(BLOCKING, "KeyboardInterrupt"), (AWAITED, "CancelledError")], ids=["blocks", "awaits"]
+)
+def test_a_cell_is_stopped_by_the_button_where_the_kernel_has_subshells(
+    kernel: Kernel, page: Page, code: str, interrupted: str
+) -> None:
+    cell, stop = begun(kernel, page, code)
     page.press(stop)
     if page.subshell is None:
         kernel.interrupt()
-    expected = "KeyboardInterrupt" if page.subshell is None else "QueryError"
-    outcome = cell.outcome(patience=LATEST)
-    assert (outcome.error, outcome.stderr) == (expected, "")
-
-
-def test_a_cell_that_awaits_is_stopped_by_the_button_where_the_kernel_has_subshells(kernel: Kernel, page: Page) -> None:
-    cell, stop = begun(kernel, page, AWAITED)
-    page.press(stop)
-    if page.subshell is None:
-        kernel.interrupt()
-    expected = "CancelledError" if page.subshell is None else "QueryError"
+    expected = interrupted if page.subshell is None else "QueryError"
     outcome = cell.outcome(patience=LATEST)
     assert (outcome.error, outcome.stderr) == (expected, "")
 
