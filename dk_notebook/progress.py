@@ -10,12 +10,16 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
+from dk_notebook.words import shortened
+
 _silenced: ContextVar[bool] = ContextVar("dk_notebook_silenced", default=False)
 
 DELAY = 0.5
 """Seconds before a bar is shown: short calls draw nothing."""
 
 
+LABEL = 40
+"""Characters of a call's label before a bar."""
 LINE = "{{desc}}: {{percentage:3.0f}}%|{{bar}}| {}"
 """A line of text with a bar, as tqdm writes it, but for the figures."""
 BARELY = "{{desc}}: {}"
@@ -56,7 +60,7 @@ class Bar:
             line = (LINE if total else BARELY).format(told)
             if self._bar is None:
                 self._bar = _tqdm_class()(
-                    desc=_shortened(call.label), leave=False, bar_format=line, total=total, postfix=told
+                    desc=shortened(call.label, LABEL), leave=False, bar_format=line, total=total, postfix=told
                 )
             self._bar.bar_format, self._bar.total, self._bar.postfix = line, total, told
             self._bar.n = done
@@ -205,7 +209,3 @@ def _interruptible(base: Any) -> Any:
                 super().__del__()
 
     return Interruptible
-
-
-def _shortened(label: str, width: int = 40) -> str:
-    return label if len(label) <= width else label[: width - 1] + "…"

@@ -23,6 +23,7 @@ from dk_notebook.frames.stream import ArrowStream
 from dk_notebook.records.query import Query
 from dk_notebook.runtime.leases import PoolStatus
 from dk_notebook.runtime.operations import Operation
+from dk_notebook.words import counted
 
 Mode = Literal["fail", "append", "replace", "truncate", "upsert", "ignore"]
 OnError = Literal["raise", "collect"]
@@ -191,7 +192,7 @@ class WriteReport:
     """What the reader should know: types that changed their name, what was not atomic."""
 
     def __str__(self) -> str:
-        parts = [f"{self.rows:,} row{'' if self.rows == 1 else 's'} written to {self.table}"]
+        parts = [f"{counted(self.rows, 'row')} written to {self.table}"]
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts += [f"{len(self.rejected):,} rejected"] if self.rejected else []
         how = "" if self.mode == "fail" else f" ({self.mode})"  # else a table was made, and the word reads as a failure

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dk_notebook.backends.sql.lexer import tokens
 from dk_notebook.backends.sql.statements import split
+from dk_notebook.words import counted
 
 _COUNTED = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
 _SHAPING = {"CREATE", "DROP", "ALTER"}
@@ -27,7 +28,7 @@ def command_tag(statement: str, rows: int) -> str:
     """
     parts = split(statement)
     if len(parts) > 1:
-        return f"{len(parts)} statements, {rows:,} row{'' if rows == 1 else 's'}"
+        return f"{len(parts)} statements, {counted(rows, 'row')}"
     words = list(_words(statement)) or ["done"]
     verb = words[0]
     if verb == "WITH":

@@ -9,6 +9,8 @@ from typing import Any
 
 from IPython.display import display
 
+from dk_notebook.words import counted
+
 SEPARATOR = " · "
 
 
@@ -66,15 +68,6 @@ class Shown:
         if self.more:
             return f"{self.rows:,} shown; more on the server"
         return counted(self.rows, "row")
-
-
-def counted(number: int, thing: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "table"), counted(1_200, "row")
-    ('1 table', '1,200 rows')
-    """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def seconds(value: float) -> str:

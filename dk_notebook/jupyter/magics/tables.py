@@ -8,9 +8,10 @@ from typing import Any
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from dk_notebook.connections import resolve
-from dk_notebook.jupyter.display import Note, UnderTheCell, counted, seconds
+from dk_notebook.jupyter.display import Note, UnderTheCell, seconds
 from dk_notebook.jupyter.magics.flags import Flags
 from dk_notebook.jupyter.magics.secrets import refuse_password
+from dk_notebook.words import counted
 
 FLAGS = Flags(
     "dktables",

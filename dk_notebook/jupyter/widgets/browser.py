@@ -16,7 +16,7 @@ from dk_notebook.api.connecting import connections
 from dk_notebook.config.secrets import Secret
 from dk_notebook.connections import Connection, resolve
 from dk_notebook.errors import ConfigError
-from dk_notebook.jupyter.display import Note, counted
+from dk_notebook.jupyter.display import Note
 from dk_notebook.jupyter.widgets.contents import Contents, error_page, rows_page, table_page
 from dk_notebook.jupyter.widgets.guarded import Choice
 from dk_notebook.jupyter.widgets.login import Login
@@ -26,6 +26,7 @@ from dk_notebook.jupyter.widgets.preview import Preview, preview
 from dk_notebook.jupyter.widgets.questions import Question
 from dk_notebook.jupyter.widgets.tables import TableList
 from dk_notebook.runtime.workers import in_worker
+from dk_notebook.words import counted
 
 PATIENCE = 0.5
 """Seconds that its display waits for the tables, so that they are on the page where no kernel runs."""

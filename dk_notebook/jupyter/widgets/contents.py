@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from dk_notebook.frames import page
-from dk_notebook.jupyter.display import counted
+from dk_notebook.words import counted
 
 LISTED = 50
 """Tables that a page without a kernel lists."""

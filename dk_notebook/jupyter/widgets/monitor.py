@@ -12,12 +12,13 @@ from ipywidgets.widgets.widget_string import HTMLStyle
 from dk_notebook.api.connecting import status
 from dk_notebook.api.looking import cancel, running
 from dk_notebook.frames import page
-from dk_notebook.jupyter.display import SEPARATOR, Note, counted
+from dk_notebook.jupyter.display import SEPARATOR, Note
 from dk_notebook.jupyter.status import Status
 from dk_notebook.jupyter.widgets.panel import Panel, has_subshells, hear_in_subshell, page_part
 from dk_notebook.jupyter.widgets.ticker import Ticker
 from dk_notebook.runtime import operations
 from dk_notebook.runtime.operations import Operation
+from dk_notebook.words import counted, shortened
 
 BUSY = 1.0
 """Seconds between two looks while something runs."""
@@ -25,6 +26,8 @@ IDLE = 2.0
 """The same while nothing does."""
 SHOWN = 20
 """Calls that have a row; of more only the number is told."""
+LABEL = 200
+"""Characters of a call's label."""
 
 _NOTHING = "nothing is connected, and nothing runs"
 _BESIDE_CELLS = (
@@ -60,7 +63,7 @@ class _Row:
             rows = f"{call.rows:,} of {counted(call.total_rows, 'row')}"
         parts = [call.connection or "", rows, f"{call.seconds:.0f} s"]
         told = "".join(SEPARATOR + part for part in parts if part)
-        self._text.value = f"<code>{html.escape(_short(call.label))}</code>{html.escape(told)}"
+        self._text.value = f"<code>{html.escape(shortened(call.label, LABEL))}</code>{html.escape(told)}"
 
     def _stop(self, button: Any) -> None:
         button.disabled = True
@@ -162,7 +165,3 @@ def _pools_page() -> str:
     if pools.empty:
         return "Nothing is connected."
     return page.table([name.replace("_", " ") for name in pools.columns], pools.itertuples(index=False))
-
-
-def _short(label: str, width: int = 200) -> str:
-    return label if len(label) <= width else label[: width - 1] + "…"

@@ -11,8 +11,9 @@ import pandas as pd
 
 from dk_notebook.jupyter.completion.catalogue import Table
 from dk_notebook.jupyter.completion.names import full_name
-from dk_notebook.jupyter.display import SEPARATOR, counted
+from dk_notebook.jupyter.display import SEPARATOR
 from dk_notebook.jupyter.widgets.guarded import Entries, Line
+from dk_notebook.words import counted, shortened
 
 SHOWN = 500
 """Tables in the list; the filter finds the others."""
@@ -43,7 +44,7 @@ class TableList(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             for schema, table, kind, rows, _ in zip(*columns, strict=True):
                 name = full_name(Table(schema, table, kind))
                 self._names.append(name)
-                told = [_short(name), kind, *([] if rows is None else [counted(int(rows), "row")])]
+                told = [shortened(name, LENGTH), kind, *([] if rows is None else [counted(int(rows), "row")])]
                 self._labels.append(SEPARATOR.join(told))
         self._fill()
         self.layout.display = "none" if tables is None else None
@@ -68,7 +69,3 @@ class TableList(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def _picked(self, change: Any) -> None:
         if not self._filling:
             self._chosen(None if change["new"] is None else self._names[change["new"]])
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LENGTH else name[: LENGTH - 1] + "…"

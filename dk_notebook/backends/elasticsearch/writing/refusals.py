@@ -6,6 +6,7 @@ from dk_notebook.backends.base import WriteReport
 from dk_notebook.backends.elasticsearch.writing.bulk import Bulk
 from dk_notebook.backends.elasticsearch.writing.intent import Intent
 from dk_notebook.errors import ConnectionFailed, DkError, OutcomeUnknown, QueryError, WriteRejected
+from dk_notebook.words import counted
 
 
 def unwritten(bulk: Bulk, meant: Intent, error: DkError | None, *, report: WriteReport | None = None) -> DkError:
@@ -40,7 +41,7 @@ def standing(bulk: Bulk, meant: Intent) -> str:
     """What became of the rows before the one that ended the write."""
     if meant.made:
         return "nothing was written"
-    rows = f"{bulk.written:,} row{'' if bulk.written == 1 else 's'} {'is' if bulk.written == 1 else 'are'} in"
+    rows = f"{counted(bulk.written, 'row')} {'is' if bulk.written == 1 else 'are'} in"
     return f"{rows}, of {len(bulk.unknown):,} more nobody can tell" if bulk.unknown else rows
 
 
