@@ -16,6 +16,7 @@ from dk_notebook.backends.postgres.connections import pool as pools
 from dk_notebook.backends.postgres.connections.pool import Loan, Pool
 from dk_notebook.errors import ConnectionFailed, PoolTimeout
 from dk_notebook.runtime.operations import Operation
+from tests.under_way import within
 
 pytestmark = pytest.mark.postgres
 
@@ -115,6 +116,7 @@ async def test_a_minimum_is_filled_again_after_a_loss(config: PostgresConfig, ad
                 await killed(admin, await pid_of(loan))
                 raise ConnectionFailed("lost")
         await eventually(admin, 2)
+        await within(5, lambda: pool.status().size == 2)  # the server knows of it first
         assert (pool.status().size, await admin.fetchval(OURS)) == (2, 2)
 
 
