@@ -12,7 +12,7 @@ import pytest
 
 from dk_notebook.testing.services.postgres import PostgresAddress
 from tests.kernels.driver import Kernel
-from tests.kernels.test_postgres_interrupts import ENDLESS, LONG, WRITING
+from tests.kernels.places.postgres import CELLS, ENDLESS, LONG
 from tests.services.proxy import FaultProxy
 
 pytestmark = [pytest.mark.kernel, pytest.mark.postgres]
@@ -46,7 +46,7 @@ frames = dk.iter_query({ENDLESS!r}, "pg", chunk_rows=1000)
 next(frames)
 print("running")
 """,
-    "a write": WRITING,
+    "a write": CELLS["a write"],
 }
 
 
