@@ -155,7 +155,8 @@ class Kernel:
         self._open.start_channels()
         self._open.wait_for_ready(timeout=PATIENCE)
         # What a cell prints is told at once, not after 0.2 s: a test that waits for it sees the moment.
-        self._open.execute("__import__('sys').stdout.flush_interval = 0", silent=True)
+        # To its end, which an interrupt that comes at once would not find.
+        self._open.execute_interactive("__import__('sys').stdout.flush_interval = 0", silent=True, timeout=PATIENCE)
 
     # --- cells ---
 
