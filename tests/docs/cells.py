@@ -9,6 +9,7 @@ do not see.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import doctest
 import io
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from IPython.core.async_helpers import get_asyncio_loop
 from IPython.core.displayhook import DisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -136,6 +138,7 @@ class Notebook:
 
     def __exit__(self, *_: object) -> None:
         extension.unload(self._shell)
+        _end(get_asyncio_loop())
         _Shell.clear_instance()
 
     def run(self, cell: Cell) -> str:
@@ -166,6 +169,15 @@ class Notebook:
         for ours, real in self._replaced.items():
             text = text.replace(real, ours)
         return text
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """As at the end of a kernel: what runs on the notebook's loop ends, and with it the pools that belong to that."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks))
 
 
 def run(page: str, folder: Path, replaced: Mapping[str, str] | None = None, *, all_values: bool = False) -> list[Any]:
