@@ -1,7 +1,8 @@
 """The notebooks without a browser: runs every cell in a real kernel and writes the pages that come out.
 
 ``make demo`` runs this: the tour first, a line a cell, then the others whose stores are here, a line a notebook. At the
-end it prints where the pages lie. Names on the command line run those alone: ``python notebooks/demo.py 04-s3``.
+end it prints where the pages lie; beside each lies the notebook with its outputs. Names on the command line run those
+alone: ``python notebooks/demo.py 04-s3``.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ def render(name: str, lines: Callable[[NotebookNode], CellLines] | None = None) 
         with (PAGES / f"{name}.log").open("w") as stderr:
             client.execute(stderr=stderr)
     finally:
+        nbformat.write(notebook, PAGES / f"{name}.ipynb")
         show_pages(notebook)
         html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
         page.write_text(html, encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import nbformat
@@ -21,11 +20,9 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
 
 
 def run_whole(name: str, folder: Path) -> NotebookNode:
-    """A notebook of the project after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
+    """A notebook of the project after all its cells ran."""
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
-    begun = time.monotonic()
     execute(notebook, folder)
-    notebook.metadata["seconds"] = time.monotonic() - begun
     return notebook
 
 

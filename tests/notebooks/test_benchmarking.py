@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.postgres, pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
-    """The notebook after all its cells ran; ``metadata["seconds"]`` tells how long that took."""
+    """The notebook after all its cells ran."""
     return run_whole("05-benchmarking.ipynb", tmp_path_factory.mktemp("benchmarking"))
 
 
@@ -41,7 +41,3 @@ def test_a_cell_shows_what_the_text_above_it_says(executed: NotebookNode, cell: 
 def test_each_benchmark_draws_its_plot(executed: NotebookNode) -> None:
     outputs = [output for cell in code_cells(executed) for output in cell.outputs]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 5
-
-
-def test_it_takes_less_than_two_minutes(executed: NotebookNode) -> None:
-    assert executed.metadata["seconds"] < 120
