@@ -15,8 +15,9 @@ A backend's test file is this much::
         def config(self):
             return MyConfig(host="localhost")
 
-The tests are coroutines: run them with pytest-asyncio in ``asyncio_mode = "auto"``. A gap has a reason, and the
-backend must refuse what it lacks with Unsupported. `Suite` lists what can be said differently.
+``pip install 'dk-notebook[testing]'`` brings what it needs. The tests are coroutines: run them with pytest-asyncio in
+``asyncio_mode = "auto"``. A gap has a reason, and the backend must refuse what it lacks with Unsupported. `Suite` lists
+what can be said differently.
 """
 
 from __future__ import annotations
@@ -25,13 +26,22 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from dk_notebook.backends.base import Backend, BackendConfig
-from dk_notebook.testing.browses import BrowseTests
-from dk_notebook.testing.documents import DocumentTests
-from dk_notebook.testing.gaps import check_gaps
-from dk_notebook.testing.queries import QueryTests
-from dk_notebook.testing.reads import ReadTests
-from dk_notebook.testing.stops import StopTests
-from dk_notebook.testing.writes import WriteTests
+from dk_notebook.errors import MissingDependency
+
+try:
+    from dk_notebook.testing.browses import BrowseTests
+    from dk_notebook.testing.documents import DocumentTests
+    from dk_notebook.testing.gaps import check_gaps
+    from dk_notebook.testing.queries import QueryTests
+    from dk_notebook.testing.reads import ReadTests
+    from dk_notebook.testing.stops import StopTests
+    from dk_notebook.testing.writes import WriteTests
+except ModuleNotFoundError as error:
+    if error.name not in {"pytest", "hypothesis"}:
+        raise
+    raise MissingDependency(
+        f"the tests of backends need {error.name}", hint="pip install 'dk-notebook[testing]'"
+    ) from None
 
 
 class BackendTests(ReadTests, WriteTests, StopTests, BrowseTests, DocumentTests, QueryTests):

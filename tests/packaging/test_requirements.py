@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
-OURS = {"all", "demo", "dev", "docs"}
-"""The extras that are no feature of their own."""
+OURS = {"all", "demo", "dev", "docs", "testing"}
+"""The extras that are no feature of notebooks."""
 CALLS = {
     "asyncpg": ("postgres", "dk.connect('postgresql://ann@127.0.0.1:1/shop')"),
     "pgpq": ("postgres", "dk.connect('postgresql://ann@127.0.0.1:1/shop')"),
