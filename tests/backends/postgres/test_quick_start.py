@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import asyncio
-import inspect
 from typing import Any
 
 import pytest
@@ -12,6 +9,7 @@ import pytest
 from dk_notebook import AsyncDatabase, Query, Record
 from dk_notebook.backends.postgres import AsyncPostgresDatabase
 from dk_notebook.testing.services.postgres import PostgresAddress
+from tests.backends.quick_start_page import CONFIG, PARALLEL, RESILIENT, EveryStore, Page
 
 pytestmark = pytest.mark.postgres
 
@@ -32,90 +30,6 @@ async def postgres_example():
         await db.update(id2, record2)
     await db.close()
 """
-CONFIG = """
-config = {
-    "elasticsearch": {
-        "hosts": ["http://localhost:9200"],
-        "index": "my_index",
-        "pool": {"connections": 20, "maxsize": 50}
-    },
-    "postgres": {
-        "host": "localhost",
-        "database": "mydb",
-        "pool": {"min_size": 10, "max_size": 20, "timeout": 30}
-    },
-    "s3": {
-        "bucket": "my-bucket",
-        "pool": {"max_connections": 50}
-    }
-}
-"""
-SERVICE = """
-class DataService:                        # sharing one instance
-    def __init__(self):
-        self.db = None
-
-    async def initialize(self):
-        self.db = await AsyncDatabase.create("postgres", config)
-
-    async def process_item(self, item):
-        return await self.db.create(Record(item))
-
-    async def cleanup(self):
-        if self.db:
-            await self.db.close()
-
-service = DataService()
-await service.initialize()
-for item in items:
-    await service.process_item(item)
-await service.cleanup()
-"""
-PARALLEL = """
-async def parallel_operations(db, items):
-    tasks = [db.create(Record(item)) for item in items]
-    results = await asyncio.gather(*tasks)
-    return results
-"""
-RESILIENT = """
-async def resilient_operation(db, record, max_retries=3):
-    for attempt in range(max_retries):
-        try:
-            return await db.create(record)
-        except ConnectionError as e:      # the builtin: every lost or refused connection is one
-            if attempt == max_retries - 1:
-                raise
-            await asyncio.sleep(2 ** attempt)     # the pool recreates the connection on the next attempt
-"""
-OLDER = """
-from dk_notebook.backends.postgres import AsyncPostgresDatabase   # the older way in
-
-db = AsyncPostgresDatabase(config)
-await db.connect()
-"""
-
-
-class Page:
-    """The names of a page whose snippets run one after the other."""
-
-    def __init__(self, server: PostgresAddress, database: str) -> None:
-        self.names: dict[str, Any] = {"AsyncDatabase": AsyncDatabase, "Record": Record, "Query": Query}
-        self.names["asyncio"] = asyncio
-        self._words = {
-            '"host": "localhost"': f'"host": {server.host!r}, "port": {server.port}',
-            '"database": "mydb"': f'"database": {database!r}',
-            '"user": "user"': f'"user": {server.user!r}',
-            '"password": "pass"': f'"password": {server.password!r}',
-        }
-
-    async def run(self, snippet: str) -> Any:
-        """The names after it; a snippet that awaits runs as in a cell."""
-        for written, meant in self._words.items():
-            snippet = snippet.replace(written, meant)
-        made = eval(compile(snippet, "page", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), self.names)
-        if inspect.isawaitable(made):
-            await made
-        return self.names
 
 
 @pytest.fixture
@@ -128,7 +42,14 @@ def page(postgres_server: PostgresAddress, database: str, monkeypatch: pytest.Mo
     # The dictionary of the page has neither user nor password: they come from elsewhere, as everywhere.
     monkeypatch.setenv("PGUSER", postgres_server.user)
     monkeypatch.setenv("PGPASSWORD", postgres_server.password)
-    return Page(postgres_server, database)
+    return Page(
+        {
+            '"host": "localhost"': f'"host": {postgres_server.host!r}, "port": {postgres_server.port}',
+            '"database": "mydb"': f'"database": {database!r}',
+            '"user": "user"': f'"user": {postgres_server.user!r}',
+            '"password": "pass"': f'"password": {postgres_server.password!r}',
+        }
+    )
 
 
 async def test_the_example_stores_and_updates_in_one_transaction(page: Page) -> None:
@@ -155,14 +76,6 @@ async def test_an_exception_in_the_example_rolls_both_back(page: Page) -> None:
         assert (await db.read("one"))["n"] == 1  # type: ignore[index]  # it is there
 
 
-async def test_the_service_shares_one_instance(page: Page) -> None:
-    page.names["items"] = [{"n": number} for number in range(3)]
-    await page.run(CONFIG)
-    names = await page.run(SERVICE)
-    async with await AsyncDatabase.create("postgres", names["config"]) as db:
-        assert await db.count([("n", "in", [0, 1, 2])]) >= 3
-
-
 async def test_a_thousand_creates_at_once_wait_for_twenty_connections(page: Page) -> None:
     await page.run(CONFIG)
     names = await page.run(PARALLEL)
@@ -187,15 +100,6 @@ async def test_a_resilient_create_outlives_the_end_of_all_connections(
         assert await db.read(record.id) == record
 
 
-async def test_the_older_way_in(page: Page) -> None:
-    await page.run(CONFIG)
-    names = await page.run(OLDER)
-    db = names["db"]
-    assert isinstance(db, AsyncPostgresDatabase)
-    assert await db.exists(await db.create(Record({"n": 1})))
-    await db.close()
-
-
 async def test_the_environment_that_the_page_exports_counts(
     page: Page, database: str, monkeypatch: pytest.MonkeyPatch, admin: Any
 ) -> None:
@@ -206,3 +110,7 @@ async def test_the_environment_that_the_page_exports_counts(
     async with await AsyncDatabase.create("postgres", names["config"]):
         ours = "select count(*) from pg_stat_activity where application_name = 'dk_notebook' and datname = $1"
         assert await admin.fetchval(ours, database) == 10
+
+
+class TestPage(EveryStore):
+    backend, kind = "postgres", AsyncPostgresDatabase
