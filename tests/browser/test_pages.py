@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.contrast import pale
 from tests.browser.lab import Cell, Notebook, Theme
 
 pytestmark = [pytest.mark.browser, pytest.mark.duckdb]
@@ -33,41 +34,6 @@ orders = pd.DataFrame({"n": range(50), "day": pd.Timestamp("2026-01-05") + pd.to
 _ = dk.execute("create table few (n integer check (n < 48), day timestamp)", dk.connect("duckdb://", name="shop"))
 """
 
-# The least contrast between a text and what is behind it, of all texts in an element (as WCAG defines contrast).
-CONTRAST = """
-output => {
-    const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
-    const over = (colours) => {
-        canvas.clearRect(0, 0, 1, 1);
-        for (const [colour, opacity] of colours) {
-            canvas.globalAlpha = opacity; canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-        }
-        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const luminance = (colour) => {
-        const [r, g, b] = colour.map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    let least = [21, ""];
-    const texts = document.createTreeWalker(output, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-        const text = texts.currentNode.textContent.trim();
-        if (!text || !texts.currentNode.parentElement.checkVisibility()) continue;
-        const behind = []; let opacity = 1;
-        for (let at = texts.currentNode.parentElement; at; at = at.parentElement) {
-            behind.unshift([getComputedStyle(at).backgroundColor, 1]);
-            opacity *= getComputedStyle(at).opacity;
-        }
-        const front = [...behind, [getComputedStyle(texts.currentNode.parentElement).color, opacity]];
-        const [light, dark] = [luminance(over(front)), luminance(over(behind))].sort((a, b) => b - a);
-        const contrast = (light + 0.05) / (dark + 0.05);
-        if (contrast < least[0]) least = [contrast, text];
-    }
-    return least;
-}
-"""
-READABLE = 4.5  # what WCAG asks of small print
-
 
 @pytest.fixture(scope="module")
 def cells(notebook: Notebook) -> dict[str, Cell]:
@@ -83,14 +49,12 @@ def theme(request: pytest.FixtureRequest, notebook: Notebook, cells: dict[str, C
 
 
 def test_all_texts_stand_out_from_what_is_behind_them(notebook: Notebook, cells: dict[str, Cell], theme: Theme) -> None:
-    pale = {}
+    found = {}
     for name, cell in cells.items():
         notebook.picture(f"{name.replace(' ', '-')}-{theme}", cell.place)
-        for part in cell.shown if not cell.error.count() else ():  # the colours of errors are IPython's
-            contrast, text = part.evaluate(CONTRAST)
-            if contrast < READABLE:
-                pale[name] = contrast, text
-    assert pale == {}
+        # The colours of errors are IPython's.
+        found[name] = [pale(part) for part in cell.shown if not cell.error.count()]
+    assert {name: texts for name, texts in found.items() if any(texts)} == {}
 
 
 @pytest.mark.parametrize("name", ["error", "error far to the right"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 import pytest
 
 from dk_notebook.testing.services.postgres import PostgresAddress
-from tests.browser.lab import PATIENCE, Notebook
+from tests.browser.lab import Notebook
+from tests.browser.running import until_running
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres]
 
@@ -23,15 +23,6 @@ CELLS = {
 def notebook(notebook: Notebook, postgres_database: str) -> Notebook:
     notebook.run(f"_ = dk.connect({postgres_database!r}, name='pg')")
     return notebook
-
-
-def until_running(server: PostgresAddress, name: str, count: int) -> None:
-    """Until the server runs so many queries with this name in it, those that ask for it aside."""
-    asked = f"select count(*) from pg_stat_activity where query ~ 'pg_sleep.* {name}' and pid <> pg_backend_pid()"
-    deadline = time.monotonic() + PATIENCE / 1000
-    while int(server.psql(f"{asked} and state = 'active'")) != count:
-        assert time.monotonic() < deadline, f"not {count} queries run"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("code", "error"), CELLS.values(), ids=CELLS)
