@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from dk_notebook.backends.base import Browsable, Explainable, Native, Session
 from dk_notebook.errors import Unsupported
+from dk_notebook.frames.listings import Listing
 from dk_notebook.frames.options import FrameOptions
 from dk_notebook.frames.plans import Plan
 from dk_notebook.frames.shape import to_frame
@@ -28,7 +29,7 @@ async def tables(source: Source) -> pd.DataFrame:
             raise Unsupported(f"{source.store.backend.name} cannot list its tables")
         return await session.tables()
 
-    return await _asked(source, "tables", ask)
+    return Listing(await _asked(source, "tables", ask))
 
 
 async def columns(source: Source, table: str) -> pd.DataFrame:
@@ -39,7 +40,7 @@ async def columns(source: Source, table: str) -> pd.DataFrame:
             raise Unsupported(f"{source.store.backend.name} cannot describe its tables")
         return await session.columns(table)
 
-    return await _asked(source, f"columns {table}", ask)
+    return Listing(await _asked(source, f"columns {table}", ask))
 
 
 async def explain(source: Source, query: Native, *, analyze: bool) -> pd.DataFrame:

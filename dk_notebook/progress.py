@@ -107,7 +107,7 @@ def _shown(call: Watched) -> _Shown:
         parts.append(f"{call.rows:,} rows" if call.total_rows is None else f"{call.rows:,} of {call.total_rows:,} rows")
     if of_files:
         parts.append(f"{done / 1e6:,.1f} of {(total or 0) / 1e6:,.1f} MB")
-    elif call.bytes:
+    elif call.bytes >= 50_000:  # less would be 0.0
         parts.append(f"{call.bytes / 1e6:,.1f} MB")
     if call.rows:
         parts.append(f"{call.rows / seconds:,.0f} rows/s")

@@ -9,11 +9,12 @@ import pandas as pd
 from dk_notebook.config.trust import trust as trust_folder
 from dk_notebook.connections import connections as known
 from dk_notebook.connections import status as pools
+from dk_notebook.frames.listings import Listing
 
 
 def connections() -> pd.DataFrame:
     """A row a connection, made or only configured: name, backend, default, open, location, source."""
-    return pd.DataFrame(known(), columns=["name", "backend", "default", "open", "location", "source"])
+    return Listing(known(), columns=["name", "backend", "default", "open", "location", "source"])
 
 
 def status() -> pd.DataFrame:

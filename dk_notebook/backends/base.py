@@ -196,9 +196,10 @@ class WriteReport:
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts += [f"{len(self.rejected):,} rejected"] if self.rejected else []
         how = "" if self.mode == "fail" else f" ({self.mode})"  # else a table was made, and the word reads as a failure
-        parts += [f"{self.bytes / 1e6:,.1f} MB in {self.seconds:.2f} s{how}"]
-        parts += [] if self.outcome == "ok" else [f"outcome {self.outcome}"]
-        return ", ".join(parts) + "".join(f"\n{note}" for note in self.notes)
+        parts += [f"{self.bytes / 1e6:,.1f} MB"] if self.bytes >= 50_000 else []  # less would be 0.0
+        told = f"{', '.join(parts)} in {self.seconds:.2f} s{how}"
+        told += "" if self.outcome == "ok" else f", outcome {self.outcome}"
+        return told + "".join(f"\n{note}" for note in self.notes)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 (IPython's signature)
         printer.text(str(self))
@@ -234,7 +235,8 @@ class WritePlan:
         lines = [
             f"  {c.name:<{width}}  {c.arrow} -> {c.store}{'' if c.nullable else ' not null'}" for c in self.columns
         ]
-        return "\n".join([f"{self.mode} {self.table}", *lines, *self.statements, *self.notes])
+        head = f"write to {self.table}" + ("" if self.mode == "fail" else f" ({self.mode})")  # as in the report
+        return "\n".join([head, *lines, *self.statements, *self.notes])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 (IPython's signature)
         printer.text(str(self))

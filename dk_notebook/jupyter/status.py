@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dk_notebook.frames import page
+
 
 @dataclass(frozen=True)
 class Status:
@@ -27,7 +29,8 @@ class Status:
     def _repr_html_(self) -> str:
         if self.pools.empty and self.running.empty:
             return f"<div>{html.escape(self.nothing)}</div>"
-        return "".join(f"<div><b>{name}</b>: {_page(frame)}</div>" for name, frame in self._parts())
+        parts = {"Pools": pools_page(self.pools), "Running": _running_page(self.running)}
+        return "".join(f"<div><b>{name}</b>{shown or ': none'}</div>" for name, shown in parts.items())
 
     def _parts(self) -> list[tuple[str, pd.DataFrame]]:
         return [("Pools", self.pools), ("Running", self.running)]
@@ -37,9 +40,16 @@ def _text(frame: pd.DataFrame) -> str:
     return " none" if frame.empty else "\n" + frame.to_string(index=False, float_format="{:.1f}".format)
 
 
-def _page(frame: pd.DataFrame) -> str:
-    if frame.empty:
-        return "none"
-    # Whole labels; and two dollars of a statement are no formula.
-    with pd.option_context("display.max_colwidth", None, "display.html.use_mathjax", False):
-        return frame.to_html(index=False, border=0, float_format="{:.1f}".format)
+def pools_page(pools: pd.DataFrame) -> str:
+    """A line a pool; nothing where there is none. The loop is told only where there are several."""
+    if pools.empty:
+        return ""
+    shown = pools.drop(columns="loop") if pools["loop"].nunique() == 1 else pools
+    return page.table([name.replace("_", " ") for name in shown.columns], shown.itertuples(index=False))
+
+
+def _running_page(calls: pd.DataFrame) -> str:
+    if calls.empty:
+        return ""
+    told = calls.assign(connection=calls["connection"].fillna(""), seconds=calls["seconds"].round(1))
+    return page.table(list(told.columns), told.itertuples(index=False))

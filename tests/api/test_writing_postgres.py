@@ -43,7 +43,7 @@ def test_a_frame_goes_in_and_comes_back(pg: dk.Connection, towns: pd.DataFrame) 
 def test_a_report_is_one_line_and_its_html_is_text(pg: dk.Connection) -> None:
     report = pd.DataFrame({"n": [1]}).dk.to_backend("pg", "<b>")
     first, *more = str(report).splitlines()
-    assert first.startswith("1 row written to <b>, 0.0 MB in ")
+    assert first.startswith("1 row written to <b> in ")
     assert (more, "<b>" in report._repr_html_(), "&lt;b&gt;" in report._repr_html_()) == ([], False, True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -60,7 +61,17 @@ def test_a_row_without_label_and_column_shows_neither() -> None:
 
 
 def test_what_made_a_table_does_not_read_as_a_failure() -> None:
-    assert str(WriteReport(table="t", mode="fail", rows=1, seconds=0.5)) == "1 row written to t, 0.0 MB in 0.50 s"
+    assert str(WriteReport(table="t", mode="fail", rows=1, seconds=0.5)) == "1 row written to t in 0.50 s"
+
+
+def test_a_report_of_much_tells_its_size() -> None:
+    report = WriteReport(table="t", mode="append", rows=9_000, skipped=1, seconds=0.5, bytes=1_250_000)
+    assert str(report) == "9,000 rows written to t, 1 skipped, 1.2 MB in 0.50 s (append)"
+
+
+@pytest.mark.parametrize(("mode", "head"), [("fail", "write to t"), ("upsert", "write to t (upsert)")])
+def test_a_plan_begins_with_what_it_is_of(mode: str, head: str) -> None:
+    assert str(dataclasses.replace(PLAN, table="t", mode=mode)).splitlines()[0] == head
 
 
 def test_columns_of_a_plan_stay_columns() -> None:

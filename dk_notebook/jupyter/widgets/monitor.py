@@ -11,9 +11,8 @@ from ipywidgets.widgets.widget_string import HTMLStyle
 
 from dk_notebook.api.connecting import status
 from dk_notebook.api.looking import cancel, running
-from dk_notebook.frames import page
 from dk_notebook.jupyter.display import SEPARATOR, Note
-from dk_notebook.jupyter.status import Status
+from dk_notebook.jupyter.status import Status, pools_page
 from dk_notebook.jupyter.widgets.panel import Panel, has_subshells, hear_in_subshell, page_part
 from dk_notebook.jupyter.widgets.ticker import Ticker
 from dk_notebook.runtime import operations
@@ -116,7 +115,7 @@ class Monitor(Panel):
     def look(self) -> float:
         """Show what is now; the seconds until that should be done again."""
         calls = operations.running()
-        pools = _pools_page()
+        pools = pools_page(status()) or "Nothing is connected."
         with self.lock:
             if self._closed:  # meanwhile
                 return IDLE
@@ -158,10 +157,3 @@ class Monitor(Panel):
         with self.lock:
             self._closed = True
             self._looks.close()
-
-
-def _pools_page() -> str:
-    pools = status()
-    if pools.empty:
-        return "Nothing is connected."
-    return page.table([name.replace("_", " ") for name in pools.columns], pools.itertuples(index=False))

@@ -17,6 +17,8 @@ from dk_notebook.words import counted, shortened
 
 SHOWN = 500
 """Tables in the list; the filter finds the others."""
+ROWS = 3, 10
+"""The list's height: at least, at most. Beyond that it scrolls."""
 LENGTH = 100
 """Letters of a name in the list."""
 
@@ -30,7 +32,7 @@ class TableList(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._labels: list[str] = []
         self._filling = False
         self._filter = Line(lock, description="Filter", placeholder="parts of a name")
-        self._list = Entries(lock, description="Tables", rows=10, layout={"width": "auto"})
+        self._list = Entries(lock, description="Tables", layout={"width": "auto"})
         self._more = ipywidgets.HTML()
         super().__init__((self._filter, self._list, self._more), layout={"display": "none"})
         self._filter.observe(lambda change: self._fill(), "value")  # noqa: ARG005 (its form)
@@ -57,6 +59,7 @@ class TableList(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._filling = True
         try:
             with self._list.hold_sync():
+                self._list.rows = min(max(len(shown), ROWS[0]), ROWS[1])
                 self._list.options = [(self._labels[at], at) for at in shown]
                 self._list.value = before if before in shown else None
         finally:
