@@ -134,7 +134,7 @@ def test_a_line_of_words_that_is_wrong_is_explained(flags: Flags, line: str, sai
 
 def test_the_documentation_has_examples_first_and_then_every_flag(flags: Flags) -> None:
     text = flags.documentation
-    assert text.index("%magic select 1") < text.index("-n LIMIT, --limit LIMIT") < text.index("say less")
+    assert text.index("%magic select 1") < text.index("-n, --limit LIMIT") < text.index("say less")
 
 
 @pytest.mark.parametrize(

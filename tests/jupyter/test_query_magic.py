@@ -268,4 +268,4 @@ def test_the_documentation_has_every_flag(shell: Shell) -> None:
     text = shell.ipython.find_line_magic("dkquery").__doc__
     for flag in ["-c", "-o", "-n", "--as", "--params", "--timeout", "--chunk", "--explain", "-q", "--no-progress"]:
         assert f"  {flag} " in text or f"  {flag}, " in text
-    assert text.index("Examples::") < text.index("-c NAME")
+    assert text.index("Examples::") < text.index("-c, --connection NAME")

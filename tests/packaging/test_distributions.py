@@ -109,6 +109,10 @@ def test_the_wheel_has_the_package_and_nothing_else(built: Built) -> None:
     assert {name for name in names if ".dist-info/" not in name and not is_native(name)} == package_files()
 
 
+def test_the_wheel_says_that_it_has_types(built: Built) -> None:
+    assert "dk_notebook/py.typed" in zipfile.ZipFile(built.wheel).namelist()
+
+
 def test_the_wheel_has_the_native_module_where_there_is_a_compiler(built: Built) -> None:
     names = zipfile.ZipFile(built.wheel).namelist()
     assert any(map(is_native, names)) == NATIVE

@@ -314,7 +314,7 @@ def test_an_operand_of_the_wrong_shape_is_an_error(op: str, operand: Any) -> Non
         Compare("x", op, operand)
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), pd.NaT, pd.NA, np.datetime64("NaT")])
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NaT, pd.NA, np.datetime64("NaT", "ns")])
 def test_nothing_compares_to_null_and_the_error_says_what_to_ask(missing: Any) -> None:
     with pytest.raises(ConfigError, match="not_exists"):
         Compare("x", "!=", missing)

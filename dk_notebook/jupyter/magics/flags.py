@@ -119,6 +119,13 @@ class _Wide(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28, width=110)
 
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """``-n, --limit LIMIT``: as Python writes it from 3.13 on, on all of them."""
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
 
 def check_variable(magic: str, name: str) -> None:
     """UsageError where a name cannot be that of a variable."""

@@ -66,8 +66,8 @@ def test_a_scalar_is_its_python_value(value: object, expected: object) -> None:
         np.float32("nan"),
         pd.NaT,
         pd.NA,
-        np.datetime64("NaT"),
-        np.timedelta64("NaT"),
+        np.datetime64("NaT", "ns"),
+        np.timedelta64("NaT", "ns"),
         Decimal("NaN"),
     ],
 )
