@@ -27,9 +27,6 @@ LABELS = "dk.labels"
 """All labels of an enum as a JSON list, in the store's order: an Arrow type does not hold them, so that without
 this an empty result or a chunk would know fewer."""
 
-MARKS = {JSON: b"1", DECIMAL: b"stored", TYPE: b"", LABELS: b"[]"}
-"""Every mark, with an example of its value."""
-
 UNSCALED = pa.decimal256(76, 38)
 """How a ``numeric`` that declares no scale travels."""
 
@@ -95,11 +92,6 @@ def marked(column: pa.Field, name: str) -> str | None:
 def mark(column: pa.Field, name: str, value: str = "1") -> pa.Field:
     """The field with one mark more; its other metadata stays."""
     return column.with_metadata({**(column.metadata or {}), name.encode(): value.encode()})
-
-
-def unmark(column: pa.Field, name: str) -> pa.Field:
-    """The field without that mark."""
-    return column.with_metadata({k: v for k, v in (column.metadata or {}).items() if k != name.encode()})
 
 
 def mark_labels(column: pa.Field, labels: Sequence[str]) -> pa.Field:

@@ -45,6 +45,12 @@ def test_a_plan_is_a_frame_of_nodes(analyze: bool) -> None:
     assert found["seconds"].notna().any() == analyze
 
 
+async def test_a_connection_tells_its_pools_to_who_waits_and_to_who_awaits(shop: dk.Connection) -> None:
+    await shop.aread_query("select 1")
+    assert set(shop.status()["connection"]) == {"shop"}
+    pd.testing.assert_frame_equal(await shop.astatus(), shop.status())
+
+
 def test_execute_counts_rows(shop: dk.Connection) -> None:
     assert shop.execute("create table t (n int)") == 0
     assert shop.execute("insert into t from range(5)") == 5

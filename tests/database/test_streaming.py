@@ -89,3 +89,9 @@ def test_a_result_prints_in_one_line() -> None:
     assert str(StreamResult(10, 9, 1, duration=0.5, total_batches=2)) == (
         "9 of 10 records written in 0.50 s (2 batches, 1 failed)"
     )
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(("result", "rate"), [(StreamResult(10, 9, 1), 90.0), (StreamResult(), 0.0)])
+def test_a_result_tells_how_much_of_it_is_written(result: StreamResult, rate: float) -> None:
+    assert result.success_rate == rate

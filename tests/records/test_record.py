@@ -87,6 +87,12 @@ def test_a_dot_descends_into_nested_data() -> None:
     assert [record.get_value(path, "none") for path in paths] == [1, {"c": 1}, 2, "none", "none"]
 
 
+def test_a_value_is_set_under_the_name_as_it_is() -> None:
+    record = Record({"a": {"b": 1}})
+    record.set_value("a.b", 2)
+    assert record == {"a": {"b": 1}, "a.b": 2}
+
+
 def test_a_dict_comes_back_as_the_record() -> None:
     record = Record({"a": [1]}, {"m": 1}, "x")
     assert record.to_dict() == {"a": [1]}
