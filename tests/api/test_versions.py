@@ -16,7 +16,7 @@ from dk_notebook.backends.postgres.reading import decoding
 from tests.services.elasticsearch_address import ElasticsearchAddress
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-USERS_EXTRAS = sorted(set(PROJECT["optional-dependencies"]) - {"all", "demo", "dev", "docs"})
+USERS_EXTRAS = sorted(set(PROJECT["optional-dependencies"]) - {"all", "demo", "dev", "docs", "testing"})
 
 
 def versions() -> pd.Series:
