@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 
 
 def preformatted(text: str, *, wrapped: bool = False) -> str:
@@ -23,13 +24,15 @@ def preformatted(text: str, *, wrapped: bool = False) -> str:
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table of texts, and of numbers, which stand to the right.
 
-    >>> table(["name", "rows"], [["a < b", 5]]).partition("<tbody>")[2]
-    '<tr><td style="text-align: left">a &lt; b</td><td>5</td></tr></tbody></table>'
+    >>> table(["name", "rows"], [["a < b", 5_000]]).partition("<tbody>")[2]
+    '<tr><td style="text-align: left">a &lt; b</td><td>5,000</td></tr></tbody></table>'
     """
     import html  # here: as above
 
     def line(cells: Sequence[object], tag: str, of: Sequence[object]) -> str:
-        told = (f"<{tag}{_aligned(one)}>{html.escape(str(cell))}</{tag}>" for cell, one in zip(cells, of, strict=True))
+        told = (
+            f"<{tag}{_aligned(one)}>{html.escape(_told(cell))}</{tag}>" for cell, one in zip(cells, of, strict=True)
+        )
         return "<tr>" + "".join(told) + "</tr>"
 
     lines = list(rows)
@@ -41,4 +44,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _aligned(cell: object) -> str:
     """How a cell is told to stand: notebooks set all to the right."""
-    return "" if isinstance(cell, (int, float)) else ' style="text-align: left"'
+    return "" if _is_number(cell) else ' style="text-align: left"'
+
+
+def _told(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, Integral) and _is_number(cell) else str(cell)
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, Real) and not isinstance(cell, bool)

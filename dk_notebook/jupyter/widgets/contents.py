@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -63,13 +62,10 @@ class Contents:
 
 def table_page(frame: pd.DataFrame) -> str:
     """A frame of names and figures, whole."""
-    return page.table(list(frame.columns), ([_cell(value) for value in row] for row in frame.itertuples(index=False)))
-
-
-def _cell(value: Any) -> str:
-    if pd.isna(value):
-        return ""
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return page.table(
+        list(frame.columns),
+        (["" if pd.isna(value) else value for value in row] for row in frame.itertuples(index=False)),
+    )
 
 
 def rows_page(frame: pd.DataFrame) -> str:
