@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.lab import Notebook
+from tests.browser.lab import FrontEnd, Notebook
 from tests.browser.lab_server import LabServer
 
 PICTURES = Path(__file__).parents[2] / "build" / "browser"
@@ -27,6 +27,11 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+ADDRESSES: dict[FrontEnd, str] = {
+    # A workspace of its own: in the one of all, JupyterLab opens what was open before, too.
+    "JupyterLab": "lab/workspaces/{0.stem}/tree/{0.name}",
+    "Notebook": "notebooks/{0.name}",
+}
 SETUP = "import pandas as pd\nimport dk_notebook as dk\n%load_ext dk_notebook"
 
 
@@ -57,22 +62,22 @@ def lab_server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, lab_server: LabServer) -> Callable[[Path], Notebook]:
-    """Opens a copy of a notebook in a window of its own."""
+def opened(browser: Browser, lab_server: LabServer) -> Callable[..., Notebook]:
+    """Opens a copy of a notebook in a window of its own; ``points`` of the screen are one of the page."""
 
-    def opened(notebook: Path) -> Notebook:
-        page = browser.new_context(viewport={"width": 1100, "height": 1000}).new_page()
+    def opened(notebook: Path, *, by: FrontEnd = "JupyterLab", points: int = 1) -> Notebook:
+        screen = {"viewport": {"width": 1100, "height": 1000}, "device_scale_factor": points}
+        page = browser.new_context(**screen).new_page()
         shutil.copy(notebook, lab_server.notebooks)
         PICTURES.mkdir(parents=True, exist_ok=True)
-        # A workspace of its own: in the one of all, JupyterLab opens what was open before, too.
-        return Notebook(page, lab_server.url(f"lab/workspaces/{notebook.stem}/tree/{notebook.name}"), PICTURES)
+        return Notebook(page, lab_server.url(ADDRESSES[by].format(notebook)), PICTURES)
 
     return opened
 
 
 @pytest.fixture(scope="module")
 def notebook(
-    opened: Callable[[Path], Notebook], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    opened: Callable[..., Notebook], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Notebook:
     """A new notebook, in which the extension is loaded."""
     name = request.module.__name__.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""JupyterLab as who sits before it uses it: cells, keys, buttons, and what can be seen."""
+"""JupyterLab and Notebook as who sits before them uses them: cells, keys, buttons, and what can be seen."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 import nbformat
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 PATIENCE = 30_000
 """Milliseconds for what a page or a cell is waited for: a hang is a failure."""
 
 Theme = Literal["light", "dark"]
+FrontEnd = Literal["JupyterLab", "Notebook"]
 _NUMBER = re.compile(r"^\[\d+\]:$")
 
 
@@ -49,6 +50,19 @@ class Cell:
         return "\n".join(self.output.all_inner_texts())
 
 
+def _around(*places: Locator) -> FloatRect:
+    """The part of the page that these places take, all of which it has in sight."""
+    places[-1].scroll_into_view_if_needed()
+    boxes = [place.bounding_box() for place in (places[0], places[-1])]
+    first, last = (box for box in boxes if box is not None)
+    return {
+        "x": first["x"],
+        "y": first["y"],
+        "width": first["width"],
+        "height": last["y"] + last["height"] - first["y"],
+    }
+
+
 class Notebook:
     """A notebook that is open in a window of the browser, with its kernel."""
 
@@ -72,7 +86,10 @@ class Notebook:
 
     def rested(self, patience: float = PATIENCE) -> None:
         """Wait until the kernel is there and has nothing to do."""
-        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=patience)
+        # What both show beside the button is idle, too, before they ask for a kernel.
+        of_lab = self.page.locator("#jp-main-statusbar").get_by_text("| Idle")
+        of_notebook = self.page.locator(".jp-NotebookKernelStatus-fade:empty")  # says what is not so
+        expect(of_lab.or_(of_notebook)).to_have_count(1, timeout=patience)
 
     @property
     def cells(self) -> Sequence[Cell]:
@@ -125,11 +142,12 @@ class Notebook:
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", str(theme == "light").lower())
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)  # hides the page while a theme loads
 
-    def picture(self, name: str, place: Locator | None = None) -> None:
-        """``build/browser/name.png``: what is to be seen of a place, or of the whole page."""
+    def picture(self, name: str, *places: Locator) -> Path:
+        """``build/browser/name.png``: what is to be seen from the first place to the last, or of the whole page."""
         self.page.mouse.move(0, 0)  # what it hovers over looks otherwise
         path = self._pictures / f"{name}.png"
-        if place is None:
-            self.page.screenshot(path=path)
+        if len(places) == 1:
+            places[0].screenshot(path=path)
         else:
-            place.screenshot(path=path)
+            self.page.screenshot(path=path, clip=_around(*places) if places else None)
+        return path

@@ -1,4 +1,4 @@
-"""A JupyterLab of the tests' own: new settings, its own folder of notebooks, nothing asked of the network."""
+"""JupyterLab and Notebook, of the tests' own: new settings, a folder of notebooks, nothing asked of the network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 class LabServer:
-    """``jupyter lab`` on a free port, with ``folder`` for all that it keeps; its notebooks are in ``notebooks``."""
+    """``jupyter lab`` on a free port, and Notebook with it; ``folder`` is for all that it keeps.
+
+    Its notebooks are in ``notebooks``.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.notebooks = folder / "notebooks"
@@ -59,7 +62,6 @@ class LabServer:
             "IdentityProvider.token": self._token,
             "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
             "LabApp.news_url": None,
-            "LabApp.user_settings_dir": self._folder / "settings",
             "LabApp.workspaces_dir": self._folder / "workspaces",
         }
         with self._log.open("wb") as log:
@@ -87,6 +89,7 @@ class LabServer:
 
     def _environment(self) -> dict[str, str]:
         ours = {
+            "JUPYTERLAB_SETTINGS_DIR": "settings",  # of Notebook too, which the same server has
             "IPYTHONDIR": "ipython",
             "JUPYTER_CONFIG_DIR": "config",
             "JUPYTER_DATA_DIR": "data",
