@@ -13,7 +13,7 @@ UV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 $(BIN)/uv --quiet
 # and say SPREAD= so that only one process uses it.
 SPREAD ?= --numprocesses=2 --dist=loadfile
 
-.PHONY: help demo docs test check bench lab clean servers
+.PHONY: help demo docs test check bench lab pictures clean servers
 
 help:            ## show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ lab: .venv/demo  ## the notebooks in JupyterLab
 
 docs: .venv/docs ## the documentation, into build/docs; open index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+pictures: .venv/dev ## what the README and the documentation show of JupyterLab, into docs/pictures
+	$(BIN)/pytest -q -p no:randomly tests/browser/pictures.py
 
 check: .venv/dev ## seconds: style, types, layers, unit tests
 	$(BIN)/ruff check .

@@ -90,11 +90,6 @@ def _in_tables(page: str) -> Iterator[tuple[int, Cell]]:
 class _Plain(DisplayHook):
     """Shows a value without ``Out[1]:``."""
 
-    def __call__(self, result: Any = None) -> None:
-        if result is not None:
-            self.shell.values.append(result)
-        super().__call__(result)
-
     def write_output_prompt(self) -> None:
         """Nothing."""
 
@@ -117,23 +112,18 @@ class _Shell(InteractiveShell):
 class Notebook:
     """Runs cells in a shell of this process. Used in a ``with`` block; its files lie in ``folder``.
 
-    ``replaced``: words of the page, and what stands for them here. ``all_values``: a cell shows every expression that
-    stands alone, not only its last one.
+    ``replaced``: words of the page, and what stands for them here.
     """
 
-    def __init__(self, folder: Path, replaced: Mapping[str, str] | None = None, *, all_values: bool = False) -> None:
+    def __init__(self, folder: Path, replaced: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._replaced = replaced or {}
-        self._shown = "all" if all_values else "last_expr"
-        self.values: list[Any] = []
-        """What the cells gave, without those that gave nothing."""
 
     def __enter__(self) -> Notebook:
         InteractiveShell.clear_instance()
         # No history: it is a database in the home folder, and a thread.
-        shell = {"colors": "nocolor", "ast_node_interactivity": self._shown}
-        self._shell = _Shell.instance(config=Config({"HistoryManager": {"enabled": False}, "InteractiveShell": shell}))
-        self._shell.values = self.values
+        shell = {"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}}
+        self._shell = _Shell.instance(config=Config(shell))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,9 +170,8 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.wait(tasks))
 
 
-def run(page: str, folder: Path, replaced: Mapping[str, str] | None = None, *, all_values: bool = False) -> list[Any]:
-    """The values that the cells of a page gave; the parameters are those of `Notebook`."""
-    with Notebook(folder, replaced, all_values=all_values) as notebook:
+def run(page: str, folder: Path, replaced: Mapping[str, str] | None = None) -> None:
+    """Run the cells of a page; the parameters are those of `Notebook`. AssertionError as there."""
+    with Notebook(folder, replaced) as notebook:
         for cell in cells(page):
             notebook.run(cell)
-        return notebook.values

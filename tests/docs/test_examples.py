@@ -1,4 +1,4 @@
-"""Every example of the documentation, run as it stands there; only the addresses of servers are the tests'."""
+"""Every example of the README and the documentation, run as it stands; only the addresses of servers are the tests'."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.docs.cells import cells, run
 from tests.services.elasticsearch_address import ElasticsearchAddress
 from tests.services.s3_address import S3Address
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 POSTGRES = "postgresql://ann@db.example.org/shop"
 ELASTICSEARCH = "elasticsearch://localhost:9200"
@@ -37,7 +37,7 @@ def pages(*servers: str) -> pytest.MarkDecorator:
     """The pages whose examples need these servers, and no other one."""
     texts = {path: printed(path.read_text(encoding="utf-8")) for path in PAGES}
     chosen = [path for path, text in texts.items() if cells(text) and asked(text) == servers]
-    return pytest.mark.parametrize("page", chosen, ids=lambda path: str(path.relative_to(DOCS)))
+    return pytest.mark.parametrize("page", chosen, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +124,7 @@ def test_examples_on_all(
     examples(page, tmp_path, postgres, elasticsearch, s3)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_needs_one_server_or_all(page: Path) -> None:
     text = printed(page.read_text(encoding="utf-8"))
     assert len(asked(text)) in (0, 1, len(SERVERS))

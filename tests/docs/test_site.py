@@ -18,6 +18,8 @@ from dk_notebook.backends.base import Mode
 from docs.printed import error_texts, flag_tables, setting_tables
 
 ROOT = Path(__file__).parents[2]
+LARGEST = 120_000
+"""Bytes of a picture."""
 LOADING = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "link": "href"}
 
 
@@ -120,6 +122,14 @@ def test_every_setting_has_a_text(backend: str) -> None:
     for each in (kind.config_class, kind.place_class):
         assert [name for name, text in setting_tables.texts(each) if not text] == []
     assert f"<!-- print: settings: {backend} -->" in source(f"{backend}.md")
+
+
+@pytest.mark.unit
+def test_pictures_are_few_small_and_shown() -> None:
+    pictures = {path.name: path.stat().st_size for path in (ROOT / "docs" / "pictures").iterdir()}
+    shown = set(re.findall(r"\]\(docs/pictures/([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert (set(pictures), len(pictures) <= 4) == (shown, True)
+    assert [name for name, size in pictures.items() if size >= LARGEST] == []
 
 
 # --- links of the repository's own pages ------------------------------------------------------------------------------
