@@ -123,16 +123,16 @@ def on_postgres() -> Iterator[Place]:
 @contextmanager
 def on_elasticsearch() -> Iterator[Place]:
     """A node over loopback, and a slow way to it."""
-    with ElasticsearchNode(jvm=NORMAL_JVM) as node, elasticsearch.slow_way(node) as slowly:
+    with ElasticsearchNode(jvm=NORMAL_JVM) as node, elasticsearch.filled(node), elasticsearch.slow_way(node) as slowly:
         cells = {**elasticsearch.CELLS, **elasticsearch.AWAITED}
-        yield Place(elasticsearch.connect(node.url, slowly), cells, elasticsearch.watched(node))
+        yield Place(elasticsearch.connect(es=node.url, slowly=slowly.url), cells, elasticsearch.watched(node))
 
 
 @contextmanager
 def on_s3() -> Iterator[Place]:
     """A gateway over loopback, and a slow way to it."""
-    with VersityGateway(options=("--quiet",)) as store, s3.slow_way(store) as slowly:
-        yield Place(s3.connect(store, slowly), {**s3.CELLS, **s3.AWAITED})
+    with VersityGateway(options=("--quiet",)) as store, s3.filled(store), s3.slow_way(store) as slowly:
+        yield Place(s3.connect(lake=store.settings, slowly=slowly.settings), {**s3.CELLS, **s3.AWAITED})
 
 
 PLACES = {"DuckDB": on_duckdb, "PostgreSQL": on_postgres, "Elasticsearch": on_elasticsearch, "S3": on_s3}

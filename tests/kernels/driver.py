@@ -177,7 +177,11 @@ class Kernel:
 
     def json(self, expression: str) -> Any:
         """The value of an expression in the kernel, which JSON can carry."""
-        return json.loads(self.ok(f"import json; print(json.dumps({expression}))").stdout)
+        return self.json_of(f"import json; print(json.dumps({expression}))")
+
+    def json_of(self, code: str) -> Any:
+        """What a cell prints, as JSON."""
+        return json.loads(self.ok(code).stdout)
 
     def complete(self, code: str, cursor: int | None = None) -> tuple[list[str], int, int]:
         """What Tab offers at the cursor (None: at the end), and the stretch of the code that it replaces."""

@@ -81,6 +81,24 @@ class Stop:
     """Whether no lease of a pool was in use then, and no call under way."""
 
 
+IN_A_LOOP = """
+import asyncio, concurrent.futures, time
+workers = concurrent.futures.ThreadPoolExecutor(1)
+try:
+    future = workers.submit(asyncio.run, {call})
+    while not len(dk.running()):
+        time.sleep(0.01)
+    print("running")
+    while not future.done():
+        time.sleep(0.05)
+except KeyboardInterrupt:
+    stopped = dk.cancel()
+    print(stopped, type(future.exception(timeout=5)).__name__)
+workers.shutdown()
+"""
+"""A cell that waits for a loop of its own in a thread, and cancels what runs there when it is stopped."""
+
+
 class StopTests:
     """The places of one store. A subclass has a fixture ``kernel`` that is connected to it.
 
@@ -91,6 +109,8 @@ class StopTests:
     """Place -> code, as in `tests.kernels.places.cells`; what is stopped there is a KeyboardInterrupt."""
     awaited: ClassVar[Mapping[str, str]]
     """The same for what is awaited on the kernel's own loop: a CancelledError."""
+    minutes: ClassVar[str]
+    """A call that is awaited, and takes minutes."""
     answer: ClassVar[str]
     """An expression that reads 42 from the store."""
 
@@ -123,6 +143,11 @@ class StopTests:
 
     def test_after_a_stop_the_next_cell_works_and_the_pool_is_whole(self, stop: Stop) -> None:
         assert (stop.answer, stop.rested) == (42, True)
+
+    def test_stop_ends_asyncio_run_in_a_thread_of_the_cell(self, kernel: Kernel, busy: Callable[[], int]) -> None:
+        outcome, seconds = stopped(kernel, IN_A_LOOP.format(call=self.minutes))
+        assert (outcome.stdout, seconds < LATEST) == ("running\n1 QueryError\n", True), (seconds, outcome)
+        gone_within(busy, LATEST)
 
 
 class ServerStopTests(StopTests):

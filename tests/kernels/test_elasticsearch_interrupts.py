@@ -10,7 +10,7 @@ import pytest
 from tests.kernels.driver import Kernel
 from tests.kernels.places import elasticsearch
 from tests.kernels.places.cells import writing
-from tests.kernels.places.elasticsearch import AWAITED, CELLS, WRITTEN
+from tests.kernels.places.elasticsearch import AWAITED, CELLS, MANY, WRITTEN
 from tests.kernels.stops import ServerStopTests, at_rest, check_fifty_stops, stopped
 from tests.services.elasticsearch_address import ElasticsearchAddress
 
@@ -19,13 +19,13 @@ pytestmark = [pytest.mark.kernel, pytest.mark.elasticsearch]
 
 @pytest.fixture(scope="module")
 def slow_way(elasticsearch_node: ElasticsearchAddress) -> Iterator[str]:
-    with elasticsearch.slow_way(elasticsearch_node) as url:
-        yield url
+    with elasticsearch.filled(elasticsearch_node), elasticsearch.slow_way(elasticsearch_node) as proxy:
+        yield proxy.url
 
 
 @pytest.fixture
 def kernel(kernel: Kernel, elasticsearch_url: str, slow_way: str) -> Kernel:
-    kernel.ok(elasticsearch.connect(elasticsearch_url, slow_way))
+    kernel.ok(elasticsearch.connect(es=elasticsearch_url, slowly=slow_way))
     kernel.run("raise KeyboardInterrupt")  # the first traceback of a kernel takes long: IPython imports what draws it
     return kernel
 
@@ -38,6 +38,7 @@ def busy(elasticsearch_node: ElasticsearchAddress) -> Callable[[], int]:
 class TestStops(ServerStopTests):
     cells = CELLS
     awaited = AWAITED
+    minutes = f"dk.aread_table({MANY!r}, 'slowly')"
     answer = elasticsearch.ANSWER
 
     @pytest.fixture

@@ -25,25 +25,8 @@ def kernel(kernel: Kernel) -> Kernel:
 class TestStops(StopTests):
     cells = CELLS
     awaited = AWAITED
+    minutes = f"dk.aread_query({LONG!r})"
     answer = duckdb.ANSWER
-
-
-def test_stop_ends_asyncio_run_in_a_thread_of_the_cell(kernel: Kernel) -> None:
-    code = f"""
-import asyncio, concurrent.futures, time
-pool = concurrent.futures.ThreadPoolExecutor(1)
-print("running")
-try:
-    future = pool.submit(asyncio.run, dk.aread_query({LONG!r}))
-    while not future.done():
-        time.sleep(0.05)
-except KeyboardInterrupt:
-    stopped = dk.cancel()
-    print(stopped, type(future.exception(timeout=5)).__name__)
-pool.shutdown()
-"""
-    outcome, seconds = stopped(kernel, code)
-    assert (outcome.stdout, seconds < LATEST) == ("running\n1 QueryError\n", True), (seconds, outcome)
 
 
 def test_a_stopped_query_keeps_no_processor_busy(kernel: Kernel) -> None:

@@ -10,8 +10,7 @@ from tests.kernels.driver import Kernel
 from tests.kernels.places import postgres
 from tests.kernels.places.cells import writing
 from tests.kernels.places.postgres import AWAITED, CELLS, LONG
-from tests.kernels.stops import ServerStopTests, at_rest, check_fifty_stops, gone_within, stopped
-from tests.promptness import LATEST
+from tests.kernels.stops import ServerStopTests, at_rest, check_fifty_stops, stopped
 
 pytestmark = [pytest.mark.kernel, pytest.mark.postgres]
 
@@ -33,6 +32,7 @@ def kernel(kernel: Kernel, postgres_url: str) -> Kernel:
 class TestStops(ServerStopTests):
     cells = CELLS
     awaited = AWAITED
+    minutes = f"dk.aread_query({LONG!r}, 'pg')"
     answer = postgres.ANSWER
 
     @pytest.fixture
@@ -59,22 +59,3 @@ def test_fifty_stops_are_back_at_once_and_gone_from_the_server(
     check_fifty_stops(kernel, CELLS[place], busy=busy)
     assert kernel.json(postgres.ANSWER) == 42
     assert at_rest(kernel)
-
-
-def test_stop_ends_asyncio_run_in_a_thread_of_the_cell(kernel: Kernel, busy: Callable[[], int]) -> None:
-    code = f"""
-import asyncio, concurrent.futures, time
-workers = concurrent.futures.ThreadPoolExecutor(1)
-print("running")
-try:
-    future = workers.submit(asyncio.run, dk.aread_query({LONG!r}, "pg"))
-    while not future.done():
-        time.sleep(0.05)
-except KeyboardInterrupt:
-    stopped = dk.cancel()
-    print(stopped, type(future.exception(timeout=5)).__name__)
-workers.shutdown()
-"""
-    outcome, seconds = stopped(kernel, code)
-    assert (outcome.stdout, seconds < LATEST) == ("running\n1 QueryError\n", True), (seconds, outcome)
-    gone_within(busy, LATEST)

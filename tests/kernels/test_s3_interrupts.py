@@ -12,19 +12,20 @@ from tests.kernels.places.cells import writing
 from tests.kernels.places.s3 import AWAITED, BUCKET, CELLS
 from tests.kernels.stops import StopTests, at_rest, check_fifty_stops, stopped
 from tests.services.s3_address import S3Address
+from tests.services.s3_proxy import S3FaultProxy
 
 pytestmark = [pytest.mark.kernel, pytest.mark.s3]
 
 
 @pytest.fixture(scope="module")
-def slow_way(s3_store: S3Address) -> Iterator[str]:
-    with s3.slow_way(s3_store) as endpoint:
-        yield endpoint
+def slow_way(s3_store: S3Address) -> Iterator[S3FaultProxy]:
+    with s3.filled(s3_store), s3.slow_way(s3_store) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-def kernel(kernel: Kernel, s3_store: S3Address, slow_way: str) -> Kernel:
-    kernel.ok(s3.connect(s3_store, slow_way))
+def kernel(kernel: Kernel, s3_store: S3Address, slow_way: S3FaultProxy) -> Kernel:
+    kernel.ok(s3.connect(lake=s3_store.settings, slowly=slow_way.settings))
     kernel.run("raise KeyboardInterrupt")  # the first traceback of a kernel takes long: IPython imports what draws it
     return kernel
 
@@ -32,6 +33,7 @@ def kernel(kernel: Kernel, s3_store: S3Address, slow_way: str) -> Kernel:
 class TestStops(StopTests):
     cells = CELLS
     awaited = AWAITED
+    minutes = "dk.aread_table('many', 'slowly')"
     answer = s3.ANSWER
 
 

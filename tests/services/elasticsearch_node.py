@@ -66,6 +66,7 @@ SETTINGS: dict[str, object] = {
     "xpack.security.enrollment.enabled": False,
     "cluster.routing.allocation.disk.threshold_enabled": False,  # a full disk is not what is tested
     "cluster.max_shards_per_node": 10_000,  # many tests at once have many small indices
+    "search.keep_alive_interval": "1s",  # a point in time that nobody uses goes when it should, not a minute later
 }
 NORMAL_JVM = ("-Xms512m", "-Xmx512m")
 QUICK_JVM = ("-Xms512m", "-Xmx512m", "-XX:TieredStopAtLevel=1")

@@ -33,23 +33,26 @@ AWAITED = awaiting(LONG, "es") | {
 ANSWER = "int(dk.read_query('ROW a = 42', 'es')['a'][0])"
 
 
-def connect(url: str, slow_url: str) -> str:
-    """The cell that connects a kernel."""
-    return (
-        "import dk_notebook as dk, pandas as pd\n%load_ext dk_notebook\n"
-        f"_ = dk.connect({url!r}, name='es', replace=True)\n"
-        f"_ = dk.connect({slow_url!r}, name='slowly', replace=True)\n%dkquery -q -c es ROW a = 1"
-    )
+def connect(**urls: str) -> str:
+    """The cell that connects a kernel: name -> URL."""
+    connects = "".join(f"_ = dk.connect({url!r}, name={name!r}, replace=True)\n" for name, url in urls.items())
+    return f"import dk_notebook as dk, pandas as pd\n%load_ext dk_notebook\n{connects}%dkquery -q -c es ROW a = 1"
 
 
 @contextmanager
-def slow_way(node: ElasticsearchAddress) -> Iterator[str]:
-    """The URL of the node behind a proxy through which the index takes minutes."""
+def filled(node: ElasticsearchAddress) -> Iterator[None]:
+    """The index to read is there."""
     fill(node, MANY, ({"n": n, "t": f"text {n}"} for n in range(COUNT)))
+    yield
+    node.delete_indices(NAME)
+
+
+@contextmanager
+def slow_way(node: ElasticsearchAddress) -> Iterator[HttpFaultProxy]:
+    """A proxy before the node through which the index takes minutes."""
     with HttpFaultProxy(node) as proxy:
         proxy.slow(20_000)
-        yield proxy.url
-    node.delete_indices(NAME)
+        yield proxy
 
 
 def watched(node: ElasticsearchAddress) -> Callable[[], int]:

@@ -35,11 +35,11 @@ where application_name = 'dk_notebook' and state <> 'idle' and backend_type = 'c
 """
 
 
-def connect(url: str) -> str:
+def connect(url: str, **settings: str) -> str:
     """The cell that connects a kernel."""
     return (
         "import dk_notebook as dk, pandas as pd\n%load_ext dk_notebook\n"
-        f"_ = dk.connect({url!r}, name='pg', replace=True)\n%dkquery -q -c pg select 1"
+        f"_ = dk.connect({url!r}, name='pg', **{ ({**settings, 'replace': True})!r})\n%dkquery -q -c pg select 1"
     )
 
 

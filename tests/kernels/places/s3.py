@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from tests.kernels.places.cells import asking, awaiting, iterating, writing
 from tests.kernels.places.duckdb import LONG
-from tests.services.http_proxy import HttpFaultProxy
 from tests.services.s3_address import S3Address
+from tests.services.s3_proxy import S3FaultProxy
 
 BUCKET = f"dk-test-kernels-{uuid.uuid4().hex[:8]}"
 
@@ -30,28 +30,34 @@ AWAITED = awaiting(LONG, "lake") | {
     "async for": iterating("dk.aiter_table('many', 'slowly', chunk_rows=1_000)", awaited=True),
     "an awaited write": writing("written", "lake", awaited=True),
 }
-ANSWER = "int(dk.read_query('select 42 as a', 'lake')['a'][0])"
+ANSWER = "int(dk.read_table('answer', 'lake')['n'][0])"
 
 
-def connect(store: S3Address, slow_endpoint: str) -> str:
-    """The cell that connects a kernel."""
-    said: dict[str, Any] = {**store.settings, "replace": True}
-    slowly = {**said, "endpoint_url": slow_endpoint}
-    return (
-        "import dk_notebook as dk, pandas as pd\n%load_ext dk_notebook\n"
-        f"_ = dk.connect('s3://{BUCKET}', name='lake', **{said!r})\n"
-        f"_ = dk.connect('s3://{BUCKET}', name='slowly', **{slowly!r})\n%dkquery -q -c lake select 1"
+def connect(**ways: dict[str, Any]) -> str:
+    """The cell that connects a kernel: name -> settings but the bucket."""
+    connects = "".join(
+        f"_ = dk.connect('s3://{BUCKET}', name={name!r}, **{ ({**settings, 'replace': True})!r})\n"
+        for name, settings in ways.items()
     )
+    return f"import dk_notebook as dk, pandas as pd\n%load_ext dk_notebook\n{connects}%dkquery -q -c lake select 1"
 
 
 @contextmanager
-def slow_way(store: S3Address) -> Iterator[str]:
-    """The endpoint of the store behind a proxy through which the table takes minutes."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({"n": range(500_000)}), sink, compression="none", use_dictionary=False)
+def filled(store: S3Address) -> Iterator[None]:
+    """The tables to read are there."""
     store.make_bucket(BUCKET)
-    store.put(BUCKET, "many/1.parquet", bytes(sink.getvalue()))
-    with HttpFaultProxy(store) as proxy:
-        proxy.slow(100_000)
-        yield f"http://{proxy.host}:{proxy.port}"
+    # Of "many" the first file is soon there.
+    for key, numbers in {"many/1": range(1_000), "many/2": range(1_000, 500_000), "answer/1": [42]}.items():
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table({"n": numbers}), sink, compression="none", use_dictionary=False)
+        store.put(BUCKET, f"{key}.parquet", bytes(sink.getvalue()))
+    yield
     store.remove_bucket(BUCKET)
+
+
+@contextmanager
+def slow_way(store: S3Address) -> Iterator[S3FaultProxy]:
+    """A proxy before the store through which the larger table takes minutes."""
+    with S3FaultProxy(store) as proxy:
+        proxy.slow(100_000)
+        yield proxy
