@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -16,6 +17,7 @@ from dk_notebook.runtime.operations import Operation
 from tests.backends.elasticsearch.conftest import endless, settings
 from tests.services.elasticsearch_node import ElasticsearchNode
 from tests.services.http_proxy import HttpFaultProxy
+from tests.services.proxy import Proxy
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -237,10 +239,13 @@ async def test_an_answer_that_makes_no_sense_is_a_lost_connection(elasticsearch_
 
 
 @pytest.mark.filterwarnings("ignore:.*did not answer the cancel")  # which is true
-async def test_a_silent_server_costs_the_deadline_and_half_a_second(elasticsearch_node: ElasticsearchNode) -> None:
+@pytest.mark.parametrize("fault", [Proxy.silence, lambda proxy: proxy.slow(1)], ids=["silent", "a byte a second"])
+async def test_a_server_that_does_not_get_on_costs_the_deadline_and_half_a_second(
+    elasticsearch_node: ElasticsearchNode, fault: Callable[[Proxy], None]
+) -> None:
     with HttpFaultProxy(elasticsearch_node) as proxy:
         backend = await ElasticsearchBackend.open(settings(proxy.url))
-        proxy.silence()
+        fault(proxy)
         started = time.monotonic()
         with Operation("a test", timeout=0.5) as operation, pytest.raises(DeadlineExceeded):
             async with operation.step(), backend.session(operation) as session:
