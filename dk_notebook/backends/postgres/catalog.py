@@ -43,7 +43,9 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_OTHERS}
 """
 _FIND = f"""
 SELECT c.oid, n.nspname, c.relname, {_KINDS} AS kind, c.relispartition,
-       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned, pg_catalog.row_security_active(c.oid) AS guarded
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned, pg_catalog.row_security_active(c.oid) AS guarded,
+       c.relhasrules OR EXISTS (
+           SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) AS reacts
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
@@ -145,6 +147,8 @@ class Entry:
     """The user may do what its owner may."""
     guarded: bool
     """Row security decides what the user may write, so that COPY is refused."""
+    reacts: bool
+    """Somebody's triggers or rules do something when its rows change."""
 
     @property
     def quoted(self) -> str:
@@ -162,7 +166,11 @@ class Entry:
 
     def unique(self, key: Sequence[str]) -> bool:
         """Whether ON CONFLICT can name exactly these columns."""
-        return any(rule.plain and set(rule.columns) == set(key) for rule in self.constraints)
+        return bool(self.indexes(key))
+
+    def indexes(self, key: Sequence[str]) -> list[str]:
+        """The names of the unique indexes on exactly these columns."""
+        return [rule.name for rule in self.constraints if rule.plain and set(rule.columns) == set(key)]
 
 
 def name_parts(table: str) -> tuple[str | None, str]:
@@ -212,7 +220,7 @@ async def find(connection: Any, table: str) -> Entry | None:
     ]  # fmt: skip
     return Entry(schema=row["nspname"], name=row["relname"], kind=row["kind"], oid=row["oid"], columns=tuple(columns),
                  constraints=tuple(rules), partition=row["relispartition"], owned=row["owned"],
-                 guarded=row["guarded"])  # fmt: skip
+                 guarded=row["guarded"], reacts=row["reacts"])  # fmt: skip
 
 
 async def found(connection: Any, table: str) -> Entry:

@@ -10,6 +10,7 @@ import asyncpg
 from dk_notebook.backends.postgres.catalog import Entry
 from dk_notebook.backends.postgres.writing.bisect_rows import failing_rows, is_about_rows
 from dk_notebook.backends.postgres.writing.fit import Fit
+from dk_notebook.backends.postgres.writing.merge import Merge
 from dk_notebook.backends.sql.targets import insert_into, twice
 
 ROUNDED = frozenset({"interval", "time", "timetz", "timestamp", "timestamptz", "numeric"})
@@ -39,6 +40,7 @@ class Staging:
         # What the rows say of an identity column is kept, as COPY into the table itself does.
         override = " OVERRIDING SYSTEM VALUE" if any(fit.column.identity for fit in fits) else ""
         self._move = f"{head}{override} SELECT {', '.join(fit.expression for fit in fits)} FROM {self._table}"
+        self._merge = Merge(connection, entry, fits, self._key, self._table)
 
     @property
     def columns(self) -> list[str]:
@@ -74,8 +76,11 @@ class Staging:
                 rows = await self.uncastable(fit, first=True)
                 if rows:
                     raise fit.error(reason_of(fit), rows[0])
-        # DO UPDATE itself refuses a key that comes twice.
-        if self._key and "DO UPDATE" not in clause:
+        if "DO UPDATE" in clause:  # which itself refuses a key that comes twice, as MERGE does
+            merged = await self._merge.run()
+            if merged is not None:
+                return merged
+        else:
             await self._check_keys()
         await self._connection.execute("SAVEPOINT dk_move")
         try:
