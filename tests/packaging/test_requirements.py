@@ -1,4 +1,4 @@
-"""What the extras bring, what their absence says, and the environment that repeats the requirements."""
+"""What the extras bring, what their absence says, and the environments that repeat the requirements."""
 
 from __future__ import annotations
 
@@ -68,8 +68,9 @@ def bounds(lines: list[str]) -> dict[str, str]:
     return {each[1]: each[2] for each in found if each}
 
 
-def test_the_environment_of_conda_has_the_bounds_of_the_package() -> None:
-    lines = re.findall(r"^ +- (.+)$", (ROOT / "environment.yml").read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("name", ["environment.yml", "binder/environment.yml"])
+def test_an_environment_of_conda_has_the_bounds_of_the_package(name: str) -> None:
+    lines = re.findall(r"^ +- (.+)$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
     required = bounds([*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)])
     required["python"] = PROJECT["requires-python"].removeprefix(">=")
     said = bounds(lines)
