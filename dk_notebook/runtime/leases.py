@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,10 +36,16 @@ class Leases:
     def __init__(self, max_size: int, timeout: float) -> None:
         self.max_size = max_size
         self.timeout = timeout
-        self.waiting = 0
-        self._slots = asyncio.Semaphore(max_size)
+        self._free = max_size
+        # In the order in which they came; none waits while one is free.
+        self._waiting: deque[asyncio.Future[None]] = deque()
         # In the order in which they began. An operation may hold several.
         self._holders: dict[object, tuple[float, Operation]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Who waits for one now."""
+        return len(self._waiting)
 
     @property
     def in_use(self) -> int:
@@ -54,12 +61,22 @@ class Leases:
         finally:
             self.give_back(lease)
 
+    def at_once(self, operation: Operation) -> object | None:
+        """A lease as of `take`; None where one must be waited for."""
+        if not self._free:
+            return None
+        self._free -= 1
+        return self._held(operation)
+
     async def take(self, operation: Operation) -> object:
         """One lease; `give_back` takes what this gives."""
-        if self._slots.locked():
-            await self._wait(operation)
-        else:
-            await self._slots.acquire()
+        lease = self.at_once(operation)
+        if lease is not None:
+            return lease
+        await self._wait(operation)
+        return self._held(operation)
+
+    def _held(self, operation: Operation) -> object:
         lease = object()
         self._holders[lease] = time.monotonic(), operation
         operation.parts.placed()
@@ -69,20 +86,40 @@ class Leases:
         """The end of a lease."""
         _, operation = self._holders.pop(lease)
         operation.parts.left()
-        self._slots.release()
+        self._release()
+
+    def _release(self) -> None:
+        """Hand a lease to the one who waits longest, or keep it for who comes next."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     async def _wait(self, operation: Operation) -> None:
-        self.waiting += 1
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        kept = False
         try:
             with operation.parts.waiting():
                 async with asyncio.timeout(self.timeout) as scope:
-                    await self._slots.acquire()
+                    await turn
+            kept = True
         except TimeoutError:
             if scope.expired():
                 raise self._exhausted() from None
             raise
         finally:
-            self.waiting -= 1
+            if not kept:
+                self._withdraw(turn)
+
+    def _withdraw(self, turn: asyncio.Future[None]) -> None:
+        """Wait no more. A turn that came in the moment of the cancel is the next one's."""
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+        elif not turn.cancelled():
+            self._release()
 
     def _exhausted(self) -> PoolTimeout:
         holder = ""

@@ -34,6 +34,32 @@ async def test_first_come_first_served() -> None:
     assert order == list(range(20))
 
 
+@pytest.mark.parametrize("first", ["the lease comes back", "the waiter is cancelled"])
+async def test_a_waiter_that_is_cancelled_as_its_turn_comes_leaves_the_lease(first: str) -> None:
+    leases = Leases(1, timeout=5)
+    held = await leases.take(Operation("holds it"))
+    waiter, next_one = (asyncio.create_task(leases.take(Operation("waits"))) for _ in range(2))
+    await asyncio.sleep(0)
+    if first == "the lease comes back":
+        leases.give_back(held)
+        waiter.cancel()
+    else:
+        waiter.cancel()
+        leases.give_back(held)
+    leases.give_back(await next_one)
+    assert (leases.waiting, leases.at_once(Operation("comes later")) is None) == (0, False)
+
+
+async def test_who_comes_late_takes_no_lease_from_who_waits() -> None:
+    leases = Leases(1, timeout=5)
+    held = await leases.take(Operation("holds it"))
+    waiter = asyncio.create_task(leases.take(Operation("waits")))
+    await asyncio.sleep(0)
+    leases.give_back(held)
+    assert leases.at_once(Operation("comes late")) is None
+    leases.give_back(await waiter)
+
+
 async def test_cancelled_waiters_lose_nothing() -> None:
     leases = Leases(2, timeout=5)
 
