@@ -176,12 +176,12 @@ class Step:
     SIGINT handler only queues a callback, which a sleeping loop would run when the store answers.
     """
 
-    __slots__ = ("_cutting", "_loop", "_operation", "_over", "_scope", "_ticks")
+    __slots__ = ("_cancels", "_expired", "_loop", "_operation", "_over", "_task", "_ticks", "_timers")
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
-        self._cutting: list[asyncio.TimerHandle] = []
-        self._over = False
+        self._timers: list[asyncio.TimerHandle] = []
+        self._expired = self._over = False
         self._ticks: _Ticks | None = None
 
     async def __aenter__(self) -> None:
@@ -189,10 +189,14 @@ class Step:
         if operation._cancelled:
             raise operation._stopped()
         self._loop = loop = asyncio.get_running_loop()
-        when = None if operation.deadline is None else loop.time() + operation.deadline - time.monotonic()
-        self._scope = asyncio.timeout_at(when)
-        await self._scope.__aenter__()
-        if when is not None:
+        # As asyncio.timeout does it, which takes as long as all the rest of a step.
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a step is a stretch of a task")
+        self._task, self._cancels = task, task.cancelling()
+        if operation.deadline is not None:
+            when = loop.time() + operation.deadline - time.monotonic()
+            self._timers.append(loop.call_at(when, self._stop))
             self._cut_off_at(when + DEADLINE_GRACE)
         if watchers.get() is None:
             self._ticks = _Ticks.of(loop)
@@ -203,13 +207,15 @@ class Step:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
-        try:
-            await self._scope.__aexit__(kind, error, trace)
-        except TimeoutError as expired:
-            error = expired
+        if not self._expired:
+            return
+        # Else somebody else cancels the task too, and that it is told.
+        ours = self._task.uncancel() <= self._cancels
+        if kind is asyncio.CancelledError and ours:
+            raise self._operation._stopped() from None
         # Drivers make errors of their own of a cancellation; an inner step has said it already.
-        if isinstance(error, Exception) and self._scope.expired() and not _says_stopped(error):
-            raise self._operation._stopped() from (None if type(error) is TimeoutError else error)
+        if isinstance(error, Exception) and not _says_stopped(error):
+            raise self._operation._stopped() from error
 
     def tell(self) -> None:
         """End it, from any thread."""
@@ -220,17 +226,22 @@ class Step:
 
     def _expire(self) -> None:
         # On the loop's own thread: the step may have ended, or be ending, since `tell`.
-        if not self._over and not self._scope.expired():
-            self._scope.reschedule(self._loop.time())
+        if not self._over and not self._expired:
+            self._stop()
             self._cut_off_at(self._loop.time() + CANCEL_GRACE)
 
+    def _stop(self) -> None:
+        if not self._expired:
+            self._expired = True
+            self._task.cancel()
+
     def _cut_off_at(self, when: float) -> None:
-        self._cutting.append(self._loop.call_at(when, self._operation.abort))
+        self._timers.append(self._loop.call_at(when, self._operation.abort))
 
     def _end(self) -> None:
         self._over = True
         self._operation._steps.discard(self)
-        for timer in self._cutting:
+        for timer in self._timers:
             timer.cancel()
         if self._ticks is not None:
             self._ticks.steps.discard(self)

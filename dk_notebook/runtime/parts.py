@@ -51,7 +51,13 @@ class Parts:
 
     def turn(self, part: Part | None) -> None:
         """From now on the time goes there; None: nowhere."""
-        self._book()
+        now = self._clock()
+        before = self._part
+        if before is not None:
+            if before in _ASKING and self._waiting and not self._held:
+                before = "pool"
+            self.seconds[before] += now - self._since
+        self._since = now
         self._part = part
 
     @contextmanager
@@ -96,10 +102,4 @@ class Parts:
 
     def _book(self) -> None:
         """Add the time since the last change to where it went."""
-        now = self._clock()
-        part = self._part
-        if part is not None:
-            if part in _ASKING and self._waiting and not self._held:
-                part = "pool"
-            self.seconds[part] += now - self._since
-        self._since = now
+        self.turn(self._part)
