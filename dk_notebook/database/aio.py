@@ -119,7 +119,9 @@ class AsyncDatabase:
 
     async def read(self, id: str) -> Record | None:  # noqa: A002 (the word of the API)
         """The record of that id, with its version; None if there is none."""
-        return (await self.read_batch([id]))[0]
+        wanted = [checked_id(id)]
+        (found,) = await self._sessions.call("read", lambda session: session.get(self._table, wanted), total=1)
+        return None if found is None else Record.of(found)
 
     async def exists(self, id: str) -> bool:  # noqa: A002 (the word of the API)
         """Whether there is a record of that id."""

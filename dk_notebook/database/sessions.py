@@ -36,7 +36,8 @@ class Sessions:
         """Open the pool and make the place. ConnectionFailed: refused, or closed before."""
         try:
             with Operation(f"open {self.table}", connection=self.backend) as operation:
-                await self._step(operation, lambda session: session.prepare(self.table, **self._making))
+                async with operation.step(), self._lease(operation) as session:
+                    await self._keeping(session).prepare(self.table, **self._making)
         except BaseException:
             if not self._opened:
                 await self._store.close()
@@ -75,10 +76,12 @@ class Sessions:
         if joined is not None:
             async with limited(timeout, f"{verb} {self.table}"), joined.turn() as session:
                 return await work(self._keeping(session))
-        await self.ensure()
+        if not self._opened:
+            await self.open()
         with Operation(f"{verb} {self.table}", connection=self.backend, timeout=timeout, draw=draw) as operation:
             operation.total_rows = total
-            return await self._step(operation, work)
+            async with operation.step(), self._lease(operation) as session:
+                return await work(self._keeping(session))
 
     @asynccontextmanager
     async def for_operation(self, operation: Operation) -> AsyncIterator[Documents]:
@@ -102,10 +105,6 @@ class Sessions:
                 made = transactions.Transaction(session, operation)
                 async with transactions.begun(made, level):
                     yield made
-
-    async def _step(self, operation: Operation, work: Callable[[Documents], Awaitable[T]]) -> T:
-        async with operation.step(), self._lease(operation) as session:
-            return await work(self._keeping(session))
 
     def _lease(self, operation: Operation) -> AbstractAsyncContextManager[Session]:
         if self._closed:

@@ -62,17 +62,21 @@ def checked_id(value: Any) -> str:
     >>> checked_id(5), checked_id("a/b")
     ('5', 'a/b')
     """
-    plain = values.scalar(value)
-    if isinstance(plain, (date, time)):
-        plain = plain.isoformat()
-    if isinstance(plain, bool) or not isinstance(plain, (str, int, float, Decimal)):
-        raise ConfigError(f"an id is text, not {type(value).__name__}")
-    text = str(plain)
+    text = value if type(value) is str else _id_text(value)
     if not text:
         raise ConfigError("an id cannot be empty")
     if (problem := _text_problem(text)) is not None:
         raise ConfigError(f"an id cannot hold {problem}")
     return text
+
+
+def _id_text(value: Any) -> str:
+    plain = values.scalar(value)
+    if isinstance(plain, (date, time)):
+        plain = plain.isoformat()
+    if isinstance(plain, bool) or not isinstance(plain, (str, int, float, Decimal)):
+        raise ConfigError(f"an id is text, not {type(value).__name__}")
+    return str(plain)
 
 
 def plain(data: Mapping[str, Any], *, position: int | None = None, within: str = "data") -> dict[str, Any]:
@@ -130,7 +134,7 @@ def _mapping(given: Mapping[Any, Any]) -> dict[str, Any]:
     for key, value in given.items():
         if not isinstance(key, str):
             raise _Refused("the name of a field must be text", key)
-        if (problem := _text_problem(key)) is not None:
+        if ("\0" in key or not key.isascii()) and (problem := _text_problem(key)) is not None:
             raise _Refused(f"the name of a field cannot hold {problem}", key)
         try:
             changed[key] = made = _value(value)
@@ -156,7 +160,7 @@ def _list(given: Sequence[Any]) -> list[Any]:
 def _value(value: Any) -> Any:
     kind = type(value)
     if kind is str:
-        return _text(value)
+        return value if value.isascii() and "\0" not in value else _text(value)
     if value is None or kind is bool:
         return value
     if kind is int:

@@ -149,10 +149,11 @@ class Record(MutableMapping[str, Any]):
         """The record that a store has. ConversionError, or the store's own error: something else lies there."""
         if isinstance(document.data, Unreadable):
             raise document.data.error
-        for name in ("data", "metadata"):
-            if not isinstance(getattr(document, name), dict):
-                raise ConversionError("a record is a mapping of fields", column=name, source="JSON")
+        id, data, metadata, version = document  # noqa: A001 (the word of the API)
+        if not isinstance(data, dict) or not isinstance(metadata, dict):
+            name = "metadata" if isinstance(data, dict) else "data"
+            raise ConversionError("a record is a mapping of fields", column=name, source="JSON")
         record = cls.__new__(cls)
-        record.data, record.metadata = document.data, document.metadata  # type: ignore[assignment]  # they are dicts
-        record._id, record._drawn, record.version = document.id, False, document.version
+        record.data, record.metadata = data, metadata
+        record._id, record._drawn, record.version = id, False, version
         return record

@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from dk_notebook.backends.base import Native
+from dk_notebook.backends.postgres.connections import held
 from dk_notebook.backends.postgres.connections import pool as pools
 from dk_notebook.errors import ConnectionFailed, DeadlineExceeded, DkError, PoolTimeout, QueryError
 from dk_notebook.testing.place import Place
@@ -68,7 +69,7 @@ async def test_all_idle_connections_killed_at_once_are_replaced_unseen(postgres_
 async def test_idle_connections_that_went_silent_are_replaced_unseen(
     proxied: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "TRUSTED", -1.0)  # as if more than a second had gone by
+    monkeypatch.setattr(held, "TRUSTED", -1.0)  # as if more than a second had gone by
     monkeypatch.setattr(pools, "ANSWER", 0.2)
     async with opened(proxied) as place:
         await is_whole(place)
@@ -106,7 +107,7 @@ async def test_what_cannot_be_connected_to_is_an_error_in_time(proxied: str, pro
 async def test_a_server_that_fails_between_two_calls_is_an_error_in_time_and_capacity_is_kept(
     proxied: str, proxy: FaultProxy, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "TRUSTED", -1.0)
+    monkeypatch.setattr(held, "TRUSTED", -1.0)
     async with opened(proxied, connect_timeout=0.5) as place:
         await is_whole(place)
         break_(proxy, fault)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dk_notebook.backends.postgres.config import PostgresConfig
-from dk_notebook.backends.postgres.connections import pool as pools
+from dk_notebook.backends.postgres.connections import held
 from dk_notebook.backends.postgres.connections.pool import Loan, Pool
 from dk_notebook.errors import ConnectionFailed, PoolTimeout
 from dk_notebook.runtime.operations import Operation
@@ -99,7 +99,7 @@ async def test_an_idle_connection_that_was_killed_is_replaced_unseen(config: Pos
 async def test_an_idle_connection_that_does_not_answer_is_replaced_unseen(
     config: PostgresConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "TRUSTED", -1.0)  # every idle connection is asked
+    monkeypatch.setattr(held, "TRUSTED", -1.0)  # every idle connection is asked
     async with opened(config) as pool:
         async with lent(pool) as loan:
             first = await pid_of(loan)

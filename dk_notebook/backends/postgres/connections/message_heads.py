@@ -16,6 +16,8 @@ _KINDS = frozenset(b"123ACDEGHIKNRSTVWZcdnstv")
 """What a server may send, by the first byte."""
 _HEAD = struct.Struct("!Bi")
 """The kind, and the length of what follows, itself included."""
+_SIZE = _HEAD.size
+_unpacked = _HEAD.unpack_from
 _LEAST = 4
 _MOST = 1 << 30
 """The server's own limit of a message (PQ_LARGE_MESSAGE_LIMIT)."""
@@ -68,18 +70,18 @@ class Frames(asyncio.Protocol):
     def _are_messages(self, data: bytes) -> bool:
         at, end = self._rest, len(data)
         while at < end:
-            if self._head or end - at < _HEAD.size:  # a head that came in pieces
-                taken = data[at : at + _HEAD.size - len(self._head)]
+            if self._head or end - at < _SIZE:  # a head that came in pieces
+                taken = data[at : at + _SIZE - len(self._head)]
                 self._head += taken
                 at += len(taken)
-                if len(self._head) < _HEAD.size:
+                if len(self._head) < _SIZE:
                     self._rest = 0
                     return self._head[0] in _KINDS
-                kind, length = _HEAD.unpack(self._head)
+                kind, length = _unpacked(self._head)
                 self._head.clear()
             else:
-                kind, length = _HEAD.unpack_from(data, at)
-                at += _HEAD.size
+                kind, length = _unpacked(data, at)
+                at += _SIZE
             if kind not in _KINDS or not _LEAST <= length <= _MOST:
                 return False
             at += length - _LEAST

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-import select
-import socket
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from dk_notebook.backends.postgres.config import PostgresConfig
 from dk_notebook.backends.postgres.connections.connecting import code_of, connect
+from dk_notebook.backends.postgres.connections.held import Held
 from dk_notebook.backends.postgres.connections.message_heads import watch
 from dk_notebook.backends.postgres.connections.server_notices import ServerNotices
 from dk_notebook.backends.postgres.connections.undo import RESET
@@ -24,8 +21,6 @@ from dk_notebook.runtime.leases import Leases, PoolStatus
 from dk_notebook.runtime.operations import Operation
 from dk_notebook.runtime.tasks import ended
 
-TRUSTED = 1.0
-"""Seconds that an idle connection counts as alive; after that it is asked before it is lent."""
 ANSWER = 2.0
 """Seconds that an idle connection gets to answer."""
 GOODBYE = 0.5
@@ -35,42 +30,6 @@ CLEAN = (
     "DISCARD TEMP; DISCARD SEQUENCES"
 )
 """What makes a session as if it were new. Prepared statements stay: asyncpg counts on its own."""
-
-
-@dataclass(eq=False)
-class Held:
-    """A connection of the pool, and its history."""
-
-    connection: Any
-    opened: float = field(default_factory=time.monotonic)
-    used: float = field(default_factory=time.monotonic)
-    dirty: bool = False
-    """The session may have settings, temporary tables or locks that the next user must not meet."""
-    _poll: Any = None
-
-    def spoken_to(self) -> bool:
-        """Whether the server has said something meanwhile that nobody has read yet: that it is over, mostly."""
-        if self._poll is None:
-            place = self.connection._transport.get_extra_info("socket")
-            if place is None or not hasattr(select, "poll"):  # not on Windows
-                return False
-            self._poll = select.poll()
-            self._poll.register(place, select.POLLIN)
-        return bool(self._poll.poll(0))
-
-    def cut(self) -> None:
-        """End it at once, from any thread; never waits, never raises."""
-        connection = self.connection
-        if connection.is_closed():
-            return
-        place = connection._transport.get_extra_info("socket") if connection._transport else None
-        if place is not None:
-            with suppress(OSError):  # gone already
-                place.shutdown(socket.SHUT_RDWR)
-        try:
-            connection._loop.call_soon_threadsafe(connection.terminate)
-        except RuntimeError:  # its loop is closed, and with it everything that could be told
-            return
 
 
 class Pool:
@@ -115,7 +74,16 @@ class Pool:
 
     async def take(self, until: float) -> Held:
         """A connection that works. ConnectionFailed, PoolTimeout: none until then."""
-        held = await self._idle_one() or await self._connect(until)
+        return self._lend(await self._idle_one() or await self._connect(until))
+
+    def at_once(self) -> Held | None:
+        """The idle one used last (the others may be closed some day), if it need not be asked; else `take` one."""
+        if self.closed or not self._idle or not self._idle[-1].trusted():
+            return None
+        self._reused += 1
+        return self._lend(self._idle.pop())
+
+    def _lend(self, held: Held) -> Held:
         watch(held.connection)
         self._lent[held] = asyncio.current_task()
         return held
@@ -123,10 +91,10 @@ class Pool:
     async def _idle_one(self) -> Held | None:
         while self._idle:
             self._refuse_closed()
-            held = self._idle.pop()  # the one used last: the others may be closed some day
+            held = self._idle.pop()
             if held.connection.is_closed():
                 self._broken += 1
-            elif (time.monotonic() - held.used <= TRUSTED and not held.spoken_to()) or await self._alive(held):
+            elif held.trusted() or await self._alive(held):
                 self._reused += 1
                 return held
         self._refuse_closed()
@@ -182,31 +150,34 @@ class Pool:
         """Keep a connection whose session is as new; cut any other. A lease is never held by a dead one."""
         held, kept = loan.held, False
         try:
-            kept = not self.closed and await self._reusable(held, described=loan.described)
+            cleaning = None if self.closed else self._cleaning(held, described=loan.described)
+            kept = cleaning == "" or (cleaning is not None and await self._cleaned(held, cleaning))
         finally:
             self._lent.pop(held, None)
             if kept:
                 held.used = time.monotonic()
                 self._idle.append(held)
-                self._watch()
+                if self._expiry is None:
+                    self._watch()
             else:
                 self._drop(held)
 
-    async def _reusable(self, held: Held, *, described: bool) -> bool:
+    def _cleaning(self, held: Held, *, described: bool) -> str | None:
+        """What makes its session as if it were new; empty: it is. None: it is not to be used again."""
         connection = held.connection
-        if connection.is_closed():
-            return False
-        if time.monotonic() - held.opened > self.sizes.max_lifetime:
-            return False
+        if connection.is_closed() or time.monotonic() - held.opened > self.sizes.max_lifetime:
+            return None
         clean = CLEAN if held.dirty else ""
         if connection.is_in_transaction():
             clean = f"ROLLBACK; {clean}"
-        if not (clean or described or connection._protocol._is_cancelling()):
-            return True
+        return clean or ("SELECT" if described or connection._protocol._is_cancelling() else "")
+
+    async def _cleaned(self, held: Held, cleaning: str) -> bool:
+        connection = held.connection
         try:
             async with asyncio.timeout(RESET):
                 # Waits first until what was cancelled has ended on the server.
-                await connection.execute(clean or "SELECT")
+                await connection.execute(cleaning)
         except TimeoutError:
             connection.give_up()
             return False
@@ -339,24 +310,27 @@ class Loan:
         """What the server says beside results."""
 
     async def __aenter__(self) -> Self:
-        until = time.monotonic() + self._pool.sizes.timeout
-        self._lease = await self._pool.leases.take(self._operation)
+        leases = self._pool.leases
+        until = time.monotonic() + leases.timeout
+        self._lease = leases.at_once(self._operation) or await leases.take(self._operation)
         try:
-            self.held = await self._pool.take(until)
+            self.held = self._pool.at_once() or await self._pool.take(until)
         except BaseException:
             self._pool.leases.give_back(self._lease)
             raise
-        self.connection.said = self.said
+        self.held.connection.said = self.said
         self._operation.add_abort(self.cut)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.connection.said = None  # what the pool does from here on is its own
+        connection = self.held.connection
+        connection.said = None  # what the pool does from here on is its own
         try:
             await self._pool.back(self)
-            self._operation.unheard |= self.connection.unheard
+            if connection.unheard:
+                self._operation.unheard = True
         finally:
             self._operation.remove_abort(self.cut)  # only now: also while it waits for what was cancelled
             self._pool.leases.give_back(self._lease)
