@@ -8,18 +8,20 @@ from typing import Any, Final
 
 import orjson
 
-_LONG: Final = re.compile(rb"\d{19}")
+_LONG: Final = re.compile(r"[0-9]{19}")
+_LONG_BYTES: Final = re.compile(rb"[0-9]{19}")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def loads(text: bytes) -> Any:
+def loads(text: bytes | str) -> Any:
     """What a text says; whole numbers are exact whatever their length. ValueError: it is no JSON.
 
     >>> loads(b'{"n": 36893488147419103233}')
     {'n': 36893488147419103233}
     """
     # The fast parser makes floats of long integers.
-    return json.loads(text) if _LONG.search(text) else orjson.loads(text)
+    is_long = _LONG.search(text) if isinstance(text, str) else _LONG_BYTES.search(text)
+    return json.loads(text) if is_long else orjson.loads(text)
 
 
 def dumps(value: Any) -> bytes:

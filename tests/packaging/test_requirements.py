@@ -18,20 +18,21 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 OURS = {"all", "demo", "dev", "docs", "testing"}
 """The extras that are no feature of notebooks."""
-CALLS = {
-    "asyncpg": ("postgres", "dk.connect('postgresql://ann@127.0.0.1:1/shop')"),
-    "pgpq": ("postgres", "dk.connect('postgresql://ann@127.0.0.1:1/shop')"),
-    "elasticsearch": ("elasticsearch", "dk.connect('elasticsearch://127.0.0.1:1')"),
-    "aiohttp": ("elasticsearch", "dk.connect('elasticsearch://127.0.0.1:1')"),
-    "aioboto3": ("s3", "dk.connect('s3://lake')"),
-    "obstore": ("s3", "dk.connect('s3://lake')"),
-    "orjson": ("s3", "dk.connect('s3://lake')"),
-    "polars": ("polars", "dk.read_query('select 1', 'duckdb', as_='polars')"),
-    "keyring": ("keyring", "dk.connect(backend='duckdb', path={'keyring': 'shop'})"),
-    "ipywidgets": ("notebook", "dk.browser()"),
-    "nest_asyncio": ("notebook", "asyncio.run(nested())"),
-}
-"""A module that is not there -> the extra that brings it, and a call that needs it."""
+CALLS = [
+    ("asyncpg", "postgres", "dk.connect('postgresql://ann@127.0.0.1:1/shop')"),
+    ("pgpq", "postgres", "dk.connect('postgresql://ann@127.0.0.1:1/shop')"),
+    ("orjson", "postgres", "dk.connect('postgresql://ann@127.0.0.1:1/shop')"),
+    ("elasticsearch", "elasticsearch", "dk.connect('elasticsearch://127.0.0.1:1')"),
+    ("aiohttp", "elasticsearch", "dk.connect('elasticsearch://127.0.0.1:1')"),
+    ("aioboto3", "s3", "dk.connect('s3://lake')"),
+    ("obstore", "s3", "dk.connect('s3://lake')"),
+    ("orjson", "s3", "dk.connect('s3://lake')"),
+    ("polars", "polars", "dk.read_query('select 1', 'duckdb', as_='polars')"),
+    ("keyring", "keyring", "dk.connect(backend='duckdb', path={'keyring': 'shop'})"),
+    ("ipywidgets", "notebook", "dk.browser()"),
+    ("nest_asyncio", "notebook", "asyncio.run(nested())"),
+]
+"""A module that is not there, the extra that brings it, and a call that needs it."""
 
 CALL = """
 import asyncio, sys
@@ -45,16 +46,15 @@ except dk.MissingDependency as error:
 """
 
 
-@pytest.mark.parametrize("module", CALLS)
-def test_a_missing_driver_is_an_error_with_the_line_that_installs_it(module: str) -> None:
-    extra, call = CALLS[module]
+@pytest.mark.parametrize(("module", "extra", "call"), CALLS)
+def test_a_missing_driver_is_an_error_with_the_line_that_installs_it(module: str, extra: str, call: str) -> None:
     code = CALL.format(module=module, call=call)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.strip(), done.stderr) == (f"pip install 'dk-notebook[{extra}]'", "")
 
 
 def test_every_extra_is_asked_for_but_the_one_whose_frames_the_caller_brings() -> None:
-    assert {extra for extra, _ in CALLS.values()} == set(EXTRAS) - {*OURS, "dask"}
+    assert {extra for _, extra, _ in CALLS} == set(EXTRAS) - {*OURS, "dask"}
 
 
 def test_all_has_every_extra_of_users() -> None:

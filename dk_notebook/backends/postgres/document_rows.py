@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
 
+from dk_notebook.backends import exact_json
 from dk_notebook.backends.postgres import catalog
 from dk_notebook.backends.postgres.writing.copy_in import CopyIn, Stopped
 from dk_notebook.backends.postgres.writing.encode import encoded
@@ -23,8 +23,8 @@ ROWS: Final = 10_000
 SIZE: Final = 4_000_000
 """Characters of them."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_LARGE = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<digits>-?\d+)(?:\.(?P<more>\d+))?e\+(?P<exponent>\d+)')
+_POWER = re.compile(r"\de\+?\d")
+_LARGE = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<digits>-?\d+)(?:\.(?P<more>\d+))?e\+?(?P<exponent>\d+)')
 _SCHEMA: Final = pa.schema({"id": pa.string(), "data": pa.string(), "metadata": pa.string()})
 
 Columns = tuple[list[str], list[str], list[str | None]]
@@ -36,8 +36,8 @@ def as_json(value: Any) -> str:
     >>> as_json({"x": 1.5e16, "1e+16": "1e+16"})
     '{"x":15000000000000000.0,"1e+16":"1e+16"}'
     """
-    text = _encode(value)
-    return _LARGE.sub(_with_point, text) if "e+" in text else text
+    text = exact_json.dumps(value).decode()
+    return _LARGE.sub(_with_point, text) if _POWER.search(text) else text
 
 
 def _with_point(found: re.Match[str]) -> str:

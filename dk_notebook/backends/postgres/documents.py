@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from dk_notebook.backends import exact_json
 from dk_notebook.backends.derive import Candidate, wanted
 from dk_notebook.backends.documents import PutMode
 from dk_notebook.backends.postgres import catalog
@@ -39,6 +40,8 @@ GRACE: Final = 2.0
 _COLUMNS: Final = ", ".join(POSTGRES_JSON.columns.values())
 _VERSION: Final = POSTGRES_JSON.columns["version"]
 
+_SELECT: Final = f"SELECT {_COLUMNS} FROM {{name}} WHERE id = $1"
+_SELECT_MANY: Final = f"SELECT {_COLUMNS} FROM {{name}} WHERE id = ANY($1)"
 # The times of new documents are the column's defaults, as in COPY. A changed one has the clock's: of two changes in
 # one transaction each makes another version.
 _INSERT: Final = "INSERT INTO {name} (id, data, metadata) VALUES ($1, $2, $3)"
@@ -69,6 +72,12 @@ _DELETE_MANY: Final = _LOCKED + "DELETE FROM {name} AS old USING locked WHERE ol
 def quoted(table: str) -> str:
     """The table as SQL; asked for with each document."""
     return catalog.quoted_name(table)
+
+
+@lru_cache(maxsize=1_024)
+def _on(table: str, statement: str) -> str:
+    """A statement with its table. The same text each time: asyncpg looks up what it has prepared by it."""
+    return statement.format(name=quoted(table))
 
 
 # --- the table --------------------------------------------------------------------------------------------------
@@ -123,11 +132,10 @@ def _index(table: str, column: str) -> str:
 
 async def get(connection: Any, table: str, ids: Sequence[str]) -> list[Document | None]:
     """See `Documents.get`."""
-    selected = f"SELECT {_COLUMNS} FROM {quoted(table)} WHERE id = "
     if len(ids) == 1:
-        row = await connection.fetchrow(f"{selected}$1", ids[0])
+        row = await connection.fetchrow(_on(table, _SELECT), ids[0])
         return [None if row is None else _document(row)]
-    rows = await connection.fetch(f"{selected}ANY($1)", list(dict.fromkeys(ids)))
+    rows = await connection.fetch(_on(table, _SELECT_MANY), list(dict.fromkeys(ids)))
     found = {document.id: document for document in await _decoded(rows, _document)}
     return [found.get(each) for each in ids]
 
@@ -148,7 +156,7 @@ async def counted(rows: AsyncGenerator[list[Any], None], query: Query) -> int:
     try:
         async for batch in rows:
             for id, data, surely in batch:  # noqa: A001 (the word of the layout)
-                total += surely if data is None else query.matches(json.loads(data), id)
+                total += surely if data is None else query.matches(_loads(data), id)
     finally:
         await rows.aclose()
     return wanted(total, query)
@@ -197,7 +205,14 @@ async def _decoded(rows: Sequence[Any], function: Any) -> list[Any]:
 
 def _document(row: Any) -> Document:
     id, data, metadata, version = row  # noqa: A001 (the word of the layout)
-    return Document(id, json.loads(data), (json.loads(metadata) or {}) if metadata else {}, version)
+    return Document(id, _loads(data), (_loads(metadata) or {}) if metadata else {}, version)
+
+
+def _loads(text: str) -> Any:
+    try:
+        return exact_json.loads(text)
+    except ValueError:  # it is JSON, and deeper than the fast parser goes
+        return json.loads(text)
 
 
 def _candidate(row: Any) -> Candidate:
@@ -212,9 +227,9 @@ async def put(
     connection: Any, table: str, documents: Sequence[Document], mode: PutMode, operation: Operation, change: Change
 ) -> list[bool]:
     """See `Documents.put`. ``change``: for what takes more than one statement."""
-    name = quoted(table)
     if len(documents) == 1 and not (mode == "upsert" and documents[0].version):
-        return [await _put_one(connection, name, documents[0], mode)]
+        return [await _put_one(connection, table, documents[0], mode)]
+    name = quoted(table)
     if mode == "create":
         try:
             if len(documents) >= COPIED and not await _guarded(connection, name):
@@ -239,23 +254,23 @@ async def put(
     return [document.id in stored for document in documents]
 
 
-async def _put_one(connection: Any, name: str, document: Document, mode: PutMode) -> bool:
+async def _put_one(connection: Any, table: str, document: Document, mode: PutMode) -> bool:
     row, version = row_of(document), document.version
     if mode == "create":
         try:
-            await connection.execute(_INSERT.format(name=name), *row)
+            await connection.execute(_on(table, _INSERT), *row)
         except asyncpg.UniqueViolationError as error:
             raise _existing("the record has an id", error) from error
         return True
     if mode == "upsert":
-        await connection.execute((_INSERT + _OR_UPDATE).format(name=name), *row)
+        await connection.execute(_on(table, _INSERT + _OR_UPDATE), *row)
         return True
-    text = _UPDATE.format(name=name)
+    text = _on(table, _UPDATE)
     if version is None:
         return _affected(await connection.execute(text, *row)) > 0
     if _affected(await connection.execute(f"{text} AND {_VERSION} = $4", *row, version)):
         return True
-    if await connection.fetchrow(f"SELECT FROM {name} WHERE id = $1", document.id) is None:
+    if await connection.fetchrow(f"SELECT FROM {quoted(table)} WHERE id = $1", document.id) is None:
         return False
     raise _stale(1, 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from datetime import date
@@ -275,12 +276,31 @@ async def test_row_security_holds_for_batches(
 # --- what is in it ----------------------------------------------------------------------------------------------
 
 
-async def test_a_large_float_comes_back_as_one(db: AsyncDatabase) -> None:
-    data = {"x": 1e300, "y": [-1.5e16, 2.5e-300], "1e+300": '1e+300 "1e+300', "n": 10**30}
+@pytest.mark.parametrize("beside", [7, 10**30], ids=["a short integer", "a long integer"])
+async def test_a_large_float_comes_back_as_one(db: AsyncDatabase, beside: int) -> None:
+    data = {"x": 1e300, "y": [-1.5e16, 2.5e-300], "1e+300": '1e+300 "1e+300', "1e300": "1e300 1e16", "n": beside}
     await db.create(Record(data, id="one"))
     await db.create_batch([Record(data, id=f"{number}") for number in range(200)])
     found = await db.all()
     assert {repr(sorted(record.data.items())) for record in found} == {repr(sorted(data.items()))}
+
+
+async def test_what_another_program_nested_deeper_than_a_fast_parser_goes_is_read(
+    db: AsyncDatabase, admin: asyncpg.Connection, schema: str
+) -> None:
+    depth, before = 1_100, sys.getrecursionlimit()
+    data = f'{{"a": {"[" * depth}{"]" * depth}}}'
+    await admin.execute(f"INSERT INTO {schema}.records (id, data) VALUES ('deep', $1)", data)
+    sys.setrecursionlimit(10_000)
+    try:
+        record = await db.read("deep")
+    finally:
+        sys.setrecursionlimit(before)
+    assert record is not None
+    inner = record["a"]
+    for _ in range(depth - 1):
+        (inner,) = inner
+    assert inner == []
 
 
 async def test_dates_are_text_and_metadata_without_anything_is_null(
