@@ -93,10 +93,14 @@ def side_by_side(
     runs: int,
     before: Callable[[], object] = lambda: None,
 ) -> Pair:
-    """Both, in turn, ``runs`` times after one run each that does not count; ``before`` each of them, unmeasured."""
+    """Both, in turn, ``runs`` times after one run each that does not count; ``before`` each of them, unmeasured.
+
+    Each goes first in every other pair: whatever the first one leaves behind, the other pays for it as often.
+    """
     seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(runs + 1):
-        for function, times in zip((ours, peer), seconds, strict=True):
+    pair = [(ours, seconds[0]), (peer, seconds[1])]
+    for run in range(runs + 1):
+        for function, times in pair[::-1] if run % 2 else pair:
             before()
             start = time.perf_counter()
             value = function()

@@ -1,4 +1,7 @@
-"""Plain asyncpg with the same statements: settings as JSON. One by one on a bare connection, together on a pool."""
+"""Plain asyncpg with the same statements: settings as JSON, and what is read of a record, as SQL.
+
+One by one on a bare connection, together on a pool.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from served import serve
 settings = json.loads(sys.argv[1])
 table, size = settings.pop("table"), settings.pop("pool")["max_size"]
 INSERT = f"INSERT INTO {table} (id, data, metadata) VALUES ($1, $2, $3)"
-SELECT = f"SELECT id, data, metadata FROM {table} WHERE "
+SELECT = f"SELECT {sys.argv[2]} FROM {table} WHERE "
 
 runner = asyncio.Runner()
 connection = runner.run(asyncpg.connect(**settings))
