@@ -51,6 +51,9 @@ class QueryTests(Suite):
     of_comparisons = 1
     """One in so many comparisons is asked, of all that there are; more where each document is a request."""
 
+    at_once = 1
+    """Searches that a session takes at the same time; the suite asks so many."""
+
     @contextmanager
     def drawing(self, config: BackendConfig) -> Iterator[tuple[asyncio.Runner, Place]]:
         """An open place for a test that draws: one pool for all of its examples."""
@@ -135,10 +138,13 @@ class QueryTests(Suite):
             async with self.place(config) as place:
                 there, _ = await self._found(place, documents, [])
                 async with place.documents() as session:
-                    for compare in wanted:
-                        found = sorted(each.id for each in await _all(session, place.table, Query(compare)))
-                        if found != [key for key, each in there.items() if matches(compare, each, key)]:
-                            wrong.append(compare)
+                    for start in range(0, len(wanted), self.at_once):
+                        asked = wanted[start : start + self.at_once]
+                        answers = await asyncio.gather(*(_all(session, place.table, Query(each)) for each in asked))
+                        for compare, found in zip(asked, answers, strict=True):
+                            expected = [key for key, each in there.items() if matches(compare, each, key)]
+                            if sorted(each.id for each in found) != expected:
+                                wrong.append(compare)
         assert wrong == []
 
     async def test_every_value_has_its_place_among_the_others(self, config: Any) -> None:

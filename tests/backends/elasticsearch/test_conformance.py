@@ -60,6 +60,7 @@ class TestElasticsearch(BackendTests):
     }
     refuses = (QueryError,)
     examples = 50  # each in an index of its own
+    at_once = 8
     mistake = "FRO t"
     slow = endless()["query"]
 
