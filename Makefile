@@ -8,7 +8,7 @@ NEWEST := tests/kernels/test_nested_run.py tests/jupyter/test_nesting.py tests/j
 # One build of the native decoder serves every Python: named here, cargo compiles it for the first of them only.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 # Further environments are links into its cache.
-UV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 $(BIN)/uv --quiet
+UV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_HTTP_TIMEOUT=180 $(BIN)/uv --quiet
 # Most tests wait for a server or a kernel. Each process has servers of its own: name one by its variable (CONTRIBUTING),
 # and say SPREAD= so that only one process uses it.
 SPREAD ?= --numprocesses=2 --dist=loadfile

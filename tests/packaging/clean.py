@@ -13,6 +13,7 @@ SETTINGS = {
     **{name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}},
     "UV_PYTHON_DOWNLOADS": "never",
     "UV_SYSTEM_CERTS": "1",  # those that pip trusts
+    "UV_HTTP_TIMEOUT": "180",
 }
 """What uv and what it starts find in their environment."""
 
