@@ -23,9 +23,9 @@ class Authority:
         self.file = folder / "ca.pem"
         """What a client has to know to trust it."""
         self._key = folder / "ca.key"
-        _openssl(
-            "req", "-x509", *KIND, "-nodes", "-keyout", self._key, "-out", self.file, "-subj", f"/CN={folder.name}"
-        )
+        # Python asks for the second from 3.13 on.
+        subject = ["-subj", f"/CN={folder.name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        _openssl("req", "-x509", *KIND, "-nodes", "-keyout", self._key, "-out", self.file, *subject)
 
     def issue(self, name: str, *, days: int = 2, password: str | None = None) -> Certificate:
         """A certificate for a host (an IP address too), or for a user; ``days=-1``: it has expired."""
