@@ -119,7 +119,7 @@ def plan_write(data: Any, table: str, connection: Target = None, **arguments: Un
 
     >>> import pandas as pd, dk_notebook as dk
     >>> print(dk.plan_write(pd.DataFrame({"n": [1], "city": ["Oslo"]}), "places", "duckdb"))
-    fail places
+    write to places
       n     int64 -> BIGINT
       city  string -> VARCHAR
     CREATE TABLE "places" ("n" BIGINT, "city" VARCHAR)

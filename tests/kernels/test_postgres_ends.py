@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,9 +38,15 @@ def ask(postgres_url: str) -> Iterator[Callable[[str], Any]]:
 
 
 @pytest.fixture
-def sessions(ask: Callable[[str], Any]) -> Callable[[], int]:
-    """How many sessions a kernel of these tests has on the server."""
-    return lambda: int(ask("select count(*) from pg_stat_activity where application_name = 'dk_ends'"))
+def application() -> str:
+    """The name by which the server knows the kernel of one test; that of another may still have a pool."""
+    return f"dk_ends_{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def sessions(ask: Callable[[str], Any], application: str) -> Callable[[], int]:
+    """How many sessions the kernel of a test has on the server."""
+    return lambda: int(ask(f"select count(*) from pg_stat_activity where application_name = '{application}'"))
 
 
 @pytest.fixture
@@ -48,9 +55,9 @@ def way(postgres_server: PostgresAddress) -> Iterator[FaultProxy]:
         yield proxy
 
 
-def connecting(url: str) -> str:
+def connecting(url: str, application: str) -> str:
     """The cell that connects a kernel, as `sessions` knows it; what asks for TLS first would connect twice."""
-    return postgres.connect(url, application_name="dk_ends", sslmode="disable")
+    return postgres.connect(url, application_name=application, sslmode="disable")
 
 
 class TestEnds(ServerEndTests):
@@ -67,8 +74,8 @@ class TestEnds(ServerEndTests):
     silent = [("a blocking query", 1), ("a blocking query", 2), ("a write", 1), ("a write", 2)]
 
     @pytest.fixture
-    def connect(self, way: FaultProxy) -> str:
-        return connecting(way.url)
+    def connect(self, way: FaultProxy, application: str) -> str:
+        return connecting(way.url, application)
 
     @pytest.fixture
     def left(self, sessions: Callable[[], int]) -> Callable[[], int]:
@@ -77,9 +84,14 @@ class TestEnds(ServerEndTests):
 
 @pytest.mark.parametrize("what", ["a blocking query", "a write"])
 def test_the_work_of_a_killed_kernel_ends_and_its_locks_are_free(
-    new_kernel: Kernel, postgres_url: str, sessions: Callable[[], int], ask: Callable[[str], Any], what: str
+    new_kernel: Kernel,
+    postgres_url: str,
+    application: str,
+    sessions: Callable[[], int],
+    ask: Callable[[str], Any],
+    what: str,
 ) -> None:
-    new_kernel.ok(connecting(postgres_url))
+    new_kernel.ok(connecting(postgres_url, application))
     new_kernel.ok("dk.write_table(pd.DataFrame({'n': [1]}), 'written', 'pg', mode='replace')")
     new_kernel.start(TestEnds.running[what].replace('mode="replace"', 'mode="truncate"')).until("running")
     time.sleep(0.3)
@@ -89,8 +101,10 @@ def test_the_work_of_a_killed_kernel_ends_and_its_locks_are_free(
     assert ask("with locked as (select * from written for update) select count(*) from locked") == 1
 
 
-def test_a_blocking_call_on_the_loops_own_thread_is_an_error_at_once(kernel: Kernel, postgres_url: str) -> None:
-    kernel.ok(connecting(postgres_url))
+def test_a_blocking_call_on_the_loops_own_thread_is_an_error_at_once(
+    kernel: Kernel, postgres_url: str, application: str
+) -> None:
+    kernel.ok(connecting(postgres_url, application))
     code = """
 from dk_notebook.runtime.thread import run
 async def inside():
@@ -100,8 +114,10 @@ run(inside())
     assert kernel.run(code).error == "BlockingCallInLoop"
 
 
-def test_what_could_not_be_cancelled_is_warned_of(kernel: Kernel, way: FaultProxy, ask: Callable[[str], Any]) -> None:
-    kernel.ok(connecting(way.url))
+def test_what_could_not_be_cancelled_is_warned_of(
+    kernel: Kernel, way: FaultProxy, application: str, ask: Callable[[str], Any]
+) -> None:
+    kernel.ok(connecting(way.url, application))
     way.lose_cancels(answered=False)
     cell = kernel.start(TestEnds.running["a blocking query"])
     cell.until("running")
@@ -109,4 +125,4 @@ def test_what_could_not_be_cancelled_is_warned_of(kernel: Kernel, way: FaultProx
     kernel.interrupt()
     outcome = cell.outcome()
     assert (outcome.error, "may still run on the server" in outcome.stderr) == ("KeyboardInterrupt", True), outcome
-    ask("select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'dk_ends'")
+    ask(f"select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = '{application}'")

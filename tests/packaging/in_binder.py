@@ -13,39 +13,44 @@ from nbclient import NotebookClient
 
 import dk_notebook as dk
 
-servers = psutil.Process().children(recursive=True)
-prepared = int(dk.read_query("select count(*) as n from flights", "postgres")["n"][0])
-memory = [0]
 
+def main() -> None:
+    """The tour, with what stood there before, what it wrote, and what its processes had in memory after each cell."""
+    servers = psutil.Process().children(recursive=True)
+    prepared = flights()
+    memory = [0]
 
-def measure(**_: object) -> None:
-    """What all processes of the container have in memory, after each cell."""
-    memory.append(sum(each.memory_full_info().pss for each in psutil.Process().children(recursive=True)))
+    def measure(**_: object) -> None:
+        memory.append(sum(each.memory_full_info().pss for each in psutil.Process().children(recursive=True)))
 
-
-notebook = nbformat.read("notebooks/01-tour.ipynb", as_version=4)
-[own] = [cell for cell in notebook.cells if cell.id == "postgres-server"]
-own.source = 'import os\ndk.connect(os.environ["DATABASE_URL"], name="pg")'  # else it starts one of its own
-client = NotebookClient(
-    notebook,
-    timeout=200,
-    kernel_name="python3",
-    resources={"metadata": {"path": "notebooks"}},
-    on_cell_executed=measure,
-)
-client.execute()
-written = int(dk.read_query("select count(*) as n from flights", "postgres")["n"][0])
-dk.connect("s3://lake", name="lake")
-dk.write_table(dk.read_query("select 42 as answer", "duckdb"), "t", "lake")
-print(
-    json.dumps(
-        {
-            "prepared": prepared,
-            "written": written,
-            "answer": int(dk.read_table("t", "lake")["answer"][0]),
-            "package": dk.__file__,
-            "servers": [each.pid for each in servers],
-            "memory": max(memory),
-        }
+    notebook = nbformat.read("notebooks/01-tour.ipynb", as_version=4)
+    [own] = [cell for cell in notebook.cells if cell.id == "postgres-server"]
+    own.source = 'import os\ndk.connect(os.environ["DATABASE_URL"], name="pg")'  # else it starts one of its own
+    client = NotebookClient(
+        notebook,
+        timeout=200,
+        kernel_name="python3",
+        resources={"metadata": {"path": "notebooks"}},
+        on_cell_executed=measure,
     )
-)
+    client.execute()
+    dk.connect("s3://lake", name="lake")
+    dk.write_table(dk.read_query("select 42 as answer", "duckdb"), "t", "lake")
+    found = {
+        "prepared": prepared,
+        "written": flights(),
+        "answer": int(dk.read_table("t", "lake")["answer"][0]),
+        "package": dk.__file__,
+        "servers": [each.pid for each in servers],
+        "memory": max(memory),
+    }
+    print(json.dumps(found))
+
+
+def flights() -> int:
+    """How many the server has."""
+    return int(dk.read_query("select count(*) as n from flights", "postgres")["n"][0])
+
+
+if __name__ == "__main__":
+    main()
