@@ -13,6 +13,9 @@ import pytest
 from tests.kernels.driver import Kernel, Outcome
 from tests.promptness import LATEST, prompt
 
+UNCONFIRMED = "did not answer the cancel and was cut off: it may still run on the server"
+"""What is warned of where a store has not said in time that it has ended."""
+
 
 def stopped(kernel: Kernel, code: str, *, after: float = 0.3) -> tuple[Outcome, float]:
     """What becomes of a cell that is interrupted when its query is under way, and how long that took."""
@@ -51,13 +54,19 @@ def gone_within(busy: Callable[[], int], seconds: float) -> float:
 
 
 def check_fifty_stops(kernel: Kernel, code: str, *, busy: Callable[[], int] = lambda: 0) -> None:
-    """Stop a cell at many moments: promptly, with nothing said, and with nothing left on the server each time."""
-    seconds = []
+    """Stop a cell at many moments: promptly, and with nothing left on the server each time.
+
+    Nothing is said, but that the server has not confirmed it yet: one of ten may be so where it is busy.
+    """
+    seconds, unconfirmed = [], []
     for outcome, took in many_stops(kernel, [code], times=50):
-        assert (outcome.error, outcome.stderr) == ("KeyboardInterrupt", ""), outcome
+        assert outcome.error == "KeyboardInterrupt", outcome
+        assert not outcome.stderr or UNCONFIRMED in outcome.stderr, outcome
+        unconfirmed += [outcome] if outcome.stderr else []
         seconds.append(took)
         gone_within(busy, LATEST)
     assert prompt(seconds), seconds
+    assert len(unconfirmed) * 10 <= len(seconds), unconfirmed
 
 
 def many_stops(kernel: Kernel, codes: Sequence[str], *, times: int) -> Iterator[tuple[Outcome, float]]:
