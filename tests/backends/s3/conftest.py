@@ -22,6 +22,7 @@ from dk_notebook.runtime.operations import Operation
 from tests.backends.s3.counted import CountedObjects
 from tests.backends.s3.lake import Lake
 from tests.services.s3_address import S3Address
+from tests.services.s3_proxy import S3FaultProxy
 from tests.services.scripted_s3 import ScriptedS3
 
 TRANSPORTS = ("obstore", "aioboto3")
@@ -40,6 +41,13 @@ def leave_out_settings(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def proxy(s3_store: S3Address) -> Iterator[S3FaultProxy]:
+    """A way to the store that can be made silent, slow or mad, and counts connections."""
+    with S3FaultProxy(s3_store) as way:
+        yield way
 
 
 def config_of(store: S3Address, bucket: str, **said: Any) -> S3Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -20,12 +20,6 @@ from tests.services.s3_address import S3Address
 from tests.services.s3_proxy import S3FaultProxy
 
 pytestmark = pytest.mark.s3
-
-
-@pytest.fixture
-def proxy(s3_store: S3Address) -> Iterator[S3FaultProxy]:
-    with S3FaultProxy(s3_store) as way:
-        yield way
 
 
 @pytest.fixture

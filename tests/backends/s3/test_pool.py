@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -25,12 +24,6 @@ from tests.services.scripted_s3 import Answer, ScriptedS3, crowd
 from tests.services.versitygw import VersityGateway
 
 pytestmark = pytest.mark.s3
-
-
-@pytest.fixture
-def proxy(s3_store: S3Address) -> Iterator[S3FaultProxy]:
-    with S3FaultProxy(s3_store) as way:
-        yield way
 
 
 @pytest.fixture
