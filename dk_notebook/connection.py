@@ -37,7 +37,6 @@ class Connection(ConnectionMethods):
         self.source = description.source
         """Where its settings come from: keyword, URL, the path of a file, environment, built in."""
         self.description = description
-        self.closed = False
         self.settled = False
         """It was opened by `connect`: its name stands for these settings until it is closed."""
         self._store = store
@@ -55,6 +54,11 @@ class Connection(ConnectionMethods):
         return self._store
 
     @property
+    def closed(self) -> bool:
+        """Whether it was closed: another one is made by `connect`."""
+        return self._store.closed
+
+    @property
     def config(self) -> BackendConfig:
         """The settings, frozen; secrets in them show nothing."""
         return self._store.config
@@ -68,6 +72,11 @@ class Connection(ConnectionMethods):
     def is_open(self) -> bool:
         """Whether it holds an open pool, on any loop."""
         return pools.held(self._store)
+
+    @property
+    def claims(self) -> bool:
+        """Whether it has something to give back: an open pool, or one that is being opened."""
+        return pools.claimed(self._store)
 
     @property
     def stands(self) -> bool:
@@ -104,12 +113,12 @@ class Connection(ConnectionMethods):
 
     def give_back(self) -> None:
         """Release its pools."""
-        if self.is_open:
-            thread.run(self._store.close())
+        if self.claims:
+            thread.run(self._store.give_back())
 
     async def open(self) -> None:
         """Open and check the pool of the running loop, if it is not. ConnectionFailed."""
-        await pools.acquire(self._store.backend, self._store.config, owner=self._store)
+        await self._store.open()
 
     def __enter__(self) -> Self:
         self._enter()
@@ -207,10 +216,14 @@ class Book:
         return next((each for each in self.all() if each.same(kind, config)), None)
 
     def add(self, connection: Connection) -> Connection:
-        """It, or the one that stands under its name."""
+        """It, or the one that stands under its name, or that another thread has made for the same store meanwhile.
+
+        ConnectionFailed: it was closed meanwhile.
+        """
         with self.lock:
+            store = connection.store
             current = self.made.get(connection.name)
-            if current is not None and current.stands:
+            if current is not None and (current.stands or current.same(store.backend, store.config)):
                 return current
             self.made.pop(connection.name, None)  # so that the order is the one of making
             self.made[connection.name] = connection
@@ -219,7 +232,7 @@ class Book:
     def retire(self, connection: Connection) -> None:
         """Free its name for another that takes its place, as the default too."""
         with self.lock:
-            connection.closed = True
+            connection._store.closed = True
             connection._close_after_blocks = False
             if self.made.get(connection.name) is connection:
                 del self.made[connection.name]

@@ -76,9 +76,12 @@ def connect(
         _retire(replaced)
     kept = BOOK.add(connection)
     if kept is not connection:  # another thread was quicker
-        connection.give_back()
-        if not kept.same(connection.store.backend, connection.config):
-            raise _taken(kept)
+        try:
+            if not kept.same(connection.store.backend, connection.config):
+                raise _taken(kept)
+            thread.run(kept.open())
+        finally:
+            connection.give_back()
         here = False
     kept.opened(here=here)
     return kept
@@ -133,7 +136,7 @@ def close(name: str | None = None) -> None:
         for connection in connections:
             BOOK.forget(connection)
         BOOK.used = None
-        if any(connection.is_open for connection in connections):
+        if any(connection.claims for connection in connections):
             thread.run(_close_all(connections))
         return
     found = BOOK.get(name)

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from types import TracebackType
 
 from dk_notebook.backends.base import Backend, BackendConfig, Session
+from dk_notebook.errors import ConnectionFailed
 from dk_notebook.runtime import pools
 from dk_notebook.runtime.operations import Operation
 
 
-@dataclass(frozen=True, eq=False)
 class Store:
     """Settings of one store, and the way to a session on it. Holds no connection itself: `runtime.pools` does."""
 
-    backend: type[Backend]
-    config: BackendConfig
+    def __init__(self, backend: type[Backend], config: BackendConfig) -> None:
+        self.backend = backend
+        self.config = config
+        self.closed = False
+        """For ever: who is on the way to a session gets none."""
+
+    async def open(self) -> Backend:
+        """The pool of the running loop, opened if it is not. ConnectionFailed: it cannot be, or is closed."""
+        pool: Backend | None = None
+        if not self.closed:
+            pool = await pools.acquire(self.backend, self.config, owner=self)
+        # Looked at again now that the pool is known as ours: who closed meanwhile may have done it before that.
+        if pool is None or self.closed:
+            await self.give_back()
+            raise ConnectionFailed(f"the connection to {self.config.location} was closed")
+        return pool
 
     def session(self, operation: Operation) -> AbstractAsyncContextManager[Session]:
         """A session from the pool of the running loop, which is opened on first use."""
@@ -28,6 +41,11 @@ class Store:
         return None if pool is None else pool.session(operation)
 
     async def close(self) -> None:
+        """`give_back`, for ever."""
+        self.closed = True
+        await self.give_back()
+
+    async def give_back(self) -> None:
         """Give the pools back on every loop; a pool that others hold too stays open."""
         await pools.release(owner=self)
 
@@ -46,7 +64,7 @@ class Leased:
         parts.turn("pool")
         pool: Backend | None = pools.owned(store.backend, store.config, owner=store)
         if pool is None:
-            pool = await pools.acquire(store.backend, store.config, owner=store)
+            pool = await store.open()
         self._session = pool.session(self._operation)
         session = await self._session.__aenter__()
         parts.turn("server")

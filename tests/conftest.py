@@ -11,7 +11,9 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
+from dk_notebook.connection import BOOK
 from dk_notebook.errors import ConnectionFailed, MissingDependency
+from dk_notebook.runtime import pools
 from dk_notebook.testing.services.postgres import PostgresAddress, PostgresServer
 from tests.services.certificates import Certificate, ServerCertificates
 from tests.services.elasticsearch_address import ElasticsearchAddress
@@ -53,6 +55,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _fixtures(item: pytest.Item) -> Iterable[str]:
     return item.fixturenames if isinstance(item, pytest.Function) else ()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pool_is_lost() -> Iterator[None]:
+    """What a module leaves open has a name, by which `dk.close` finds it."""
+    yield
+    named = BOOK.all()
+    lost = [config for kind, config, *_ in pools.status() if not any(each.same(kind, config) for each in named)]
+    assert lost == []
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,6 @@ class Sessions:
         self.location = opening.config.location
         self._store = Store(opening.backend, opening.config)
         self._opened = False
-        self._closed = False
 
     async def open(self) -> None:
         """Open the pool and make the place. ConnectionFailed: refused, or closed before."""
@@ -40,7 +39,7 @@ class Sessions:
                     await self._keeping(session).prepare(self.table, **self._making)
         except BaseException:
             if not self._opened:
-                await self._store.close()
+                await self._store.give_back()
             raise
         self._opened = True
 
@@ -51,13 +50,12 @@ class Sessions:
 
     async def close(self) -> None:
         """Give the pools back, on every loop."""
-        self._closed = True
         await self._store.close()
 
     @property
     def state(self) -> str:
         """In one or two words."""
-        return "closed" if self._closed else "open" if pools.held(self._store) else "not open"
+        return "closed" if self._store.closed else "open" if pools.held(self._store) else "not open"
 
     async def call(
         self,
@@ -107,7 +105,7 @@ class Sessions:
                     yield made
 
     def _lease(self, operation: Operation) -> AbstractAsyncContextManager[Session]:
-        if self._closed:
+        if self._store.closed:
             raise ConnectionFailed("the database is closed", hint="create another one")
         return self._store.session(operation)
 

@@ -13,6 +13,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
+from dk_notebook.errors import ConnectionFailed
 from dk_notebook.runtime.leases import PoolStatus
 
 
@@ -77,7 +78,8 @@ async def acquire(kind: type[Any], config: Hashable, *, owner: Hashable) -> Any:
     """The pool of the running loop for these settings. The first caller opens it; the others await the same task.
 
     It stays open until every ``owner`` has released it. A failed open raises to all who waited and is forgotten, so
-    that the next call tries again; an open that nobody waits for any more is cancelled.
+    that the next call tries again; an open that nobody waits for any more is cancelled. One that every owner releases
+    before it has come is ended: ConnectionFailed.
     """
     global _registered
     loop = asyncio.get_running_loop()
@@ -102,7 +104,10 @@ async def acquire(kind: type[Any], config: Hashable, *, owner: Hashable) -> Any:
         return entry.pool
     entry.waiting += 1
     try:
-        return await asyncio.shield(entry.opening)
+        await asyncio.wait([entry.opening])
+        if entry.opening.cancelled():
+            raise ConnectionFailed("the connection was closed while it was being opened")
+        return entry.opening.result()
     finally:
         entry.waiting -= 1
         if not entry.waiting and not entry.opening.done():
@@ -206,9 +211,13 @@ def _opened() -> list[_Entry]:
 
 def held(owner: Hashable) -> bool:
     """Whether ``owner`` holds an open pool, on any loop."""
+    return any(owner in entry.owners for entry in _opened())
+
+
+def claimed(owner: Hashable) -> bool:
+    """Whether ``owner`` has something to release: an open pool, or one that is being opened."""
     with _lock:
-        _drop_closed()
-        return any(owner in entry.owners and entry.pool is not None for entry in list(_entries.values()))
+        return any(owner in entry.owners for entry in list(_entries.values()))
 
 
 def _taken_out(key: Key) -> _Entry | None:

@@ -167,7 +167,7 @@ def test_a_pool_that_is_not_open_is_asked_as_soon_as_it_is(url: str, monkeypatch
     patient(monkeypatch)
     connection = dk.connect(url, name="here")
     connection.execute("create table first (n integer)")
-    thread.run(connection.store.close())
+    thread.run(connection.store.give_back())
     assert tables(connection.store) == []
     connection.read_query("select 1")
     assert tables(connection.store) == ["first"]
