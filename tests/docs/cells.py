@@ -24,6 +24,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from dk_notebook import Database
 from dk_notebook.jupyter import extension
 
 OURS = "dk_notebook"
@@ -127,7 +128,11 @@ class Notebook:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """As at the end of a kernel: nothing that the cells have opened stays."""
         extension.unload(self._shell)
+        for value in list(self._shell.user_ns.values()):
+            if isinstance(value, Database):
+                value.close()
         _end(get_asyncio_loop())
         _Shell.clear_instance()
 
@@ -162,7 +167,7 @@ class Notebook:
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:
-    """As at the end of a kernel: what runs on the notebook's loop ends, and with it the pools that belong to that."""
+    """What runs on the notebook's loop ends, and with it the pools that belong to that."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()

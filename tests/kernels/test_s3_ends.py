@@ -53,8 +53,11 @@ class TestEnds(ServerEndTests):
 
     @pytest.fixture
     def left(self, store: S3Address, way: S3FaultProxy) -> Callable[[], int]:
-        """Connections, uploads in parts that are not complete, and files of the table that is written."""
-        return lambda: len(way.open_links) + len(store.uploads(BUCKET)) + len(files(store, "written"))
+        """Connections, uploads in parts that are not complete, and new files of the table that is written."""
+        before = set(files(store, "written"))
+        return lambda: (
+            len(way.open_links) + len(store.uploads(BUCKET)) + len(set(files(store, "written")).difference(before))
+        )
 
 
 @pytest.fixture

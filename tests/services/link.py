@@ -154,6 +154,8 @@ class Link(Faulty):
             await self._audible(direction)
             rate = self.faults.rates.get(direction)
             part = data if rate is None else data[: max(1, int(rate * TICK))]
+            if writer.is_closing():  # ended meanwhile; Python 3.11 fails at that in ways of its own
+                raise ConnectionResetError(f"{direction}: closed")
             writer.write(part)
             await writer.drain()
             if rate is not None:

@@ -134,6 +134,8 @@ class Proxy(Faulty):
         started.set_result(None)
         await self._over.wait()
         self._close_port()
+        self._deaf = True
+        await asyncio.sleep(0.01)  # for those that were let in just now
         for writer in self._unheard:
             writer.transport.abort()
         for task in self._tasks:
