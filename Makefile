@@ -7,8 +7,9 @@ NEWEST := tests/kernels/test_nested_run.py tests/jupyter/test_nesting.py tests/j
 	tests/api/test_writing.py tests/api/test_looking.py tests/api/test_round_trip.py tests/api/test_dask.py
 # One build of the native decoder serves every Python: named here, cargo compiles it for the first of them only.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
-# Further environments are links into its cache.
+# Takes seconds where pip takes minutes, and pip brings it; further environments are links into its cache.
 UV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_HTTP_TIMEOUT=180 $(BIN)/uv --quiet
+NATIVE := $(wildcard native/Cargo.toml native/src/*.rs)
 # Most tests wait for a server or a kernel. Each process has servers of its own: name one by its variable (CONTRIBUTING),
 # and say SPREAD= so that only one process uses it.
 SPREAD ?= --numprocesses=2 --dist=loadfile
@@ -18,19 +19,20 @@ SPREAD ?= --numprocesses=2 --dist=loadfile
 help:            ## show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-.venv/demo: pyproject.toml $(wildcard native/Cargo.toml native/src/*.rs)
+$(BIN)/uv:
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	$(BIN)/python -m pip install --quiet 'uv>=0.13'
+
+.venv/demo: pyproject.toml $(NATIVE) | $(BIN)/uv
+	$(UV) pip install --python $(BIN)/python --editable '.[demo]'
 	@touch $@
 
-.venv/docs: pyproject.toml $(wildcard native/Cargo.toml native/src/*.rs)
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+.venv/docs: pyproject.toml $(NATIVE) | $(BIN)/uv
+	$(UV) pip install --python $(BIN)/python --editable '.[docs]'
 	@touch $@
 
-.venv/dev: pyproject.toml $(wildcard native/Cargo.toml native/src/*.rs)
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+.venv/dev: pyproject.toml $(NATIVE) | $(BIN)/uv
+	$(UV) pip install --python $(BIN)/python --editable '.[dev]'
 	@touch $@
 
 # The oldest pandas and ipykernel that are supported beside the newest of the rest, which .venv has.
@@ -50,19 +52,19 @@ help:            ## show this
 
 # The peers of the benchmarks, in as few environments as they allow: awswrangler takes pyarrow up to 25 only, eland
 # pandas up to 2.
-.venv-peers/made: benchmarks/peers/packages.txt
-	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --requirement $<
+.venv-peers/made: benchmarks/peers/packages.txt | $(BIN)/uv
+	@test -x .venv-peers/bin/python || $(UV) venv --python $(BIN)/python .venv-peers
+	$(UV) pip install --python .venv-peers/bin/python --requirement $<
 	@touch $@
 
-.venv-awswrangler/made: benchmarks/peers/packages-awswrangler.txt
-	@test -x .venv-awswrangler/bin/python || $(PYTHON) -m venv .venv-awswrangler
-	.venv-awswrangler/bin/python -m pip install --quiet --requirement $<
+.venv-awswrangler/made: benchmarks/peers/packages-awswrangler.txt | $(BIN)/uv
+	@test -x .venv-awswrangler/bin/python || $(UV) venv --python $(BIN)/python .venv-awswrangler
+	$(UV) pip install --python .venv-awswrangler/bin/python --requirement $<
 	@touch $@
 
-.venv-eland/made: benchmarks/peers/packages-eland.txt
-	@test -x .venv-eland/bin/python || $(PYTHON) -m venv .venv-eland
-	.venv-eland/bin/python -m pip install --quiet --requirement $<
+.venv-eland/made: benchmarks/peers/packages-eland.txt | $(BIN)/uv
+	@test -x .venv-eland/bin/python || $(UV) venv --python $(BIN)/python .venv-eland
+	$(UV) pip install --python .venv-eland/bin/python --requirement $<
 	@touch $@
 
 # The servers that are put together rather than installed; a test that needs one does it too, and waits for it.
@@ -71,9 +73,9 @@ servers: .venv/dev
 	$(BIN)/python -m tests.services.versitygw_build
 
 # dataknobs-data, whose programs read what ours store, and the other way.
-.venv-dataknobs/made: tests/layouts/packages.txt
-	@test -x .venv-dataknobs/bin/python || $(PYTHON) -m venv .venv-dataknobs
-	.venv-dataknobs/bin/python -m pip install --quiet --requirement $<
+.venv-dataknobs/made: tests/layouts/packages.txt | $(BIN)/uv
+	@test -x .venv-dataknobs/bin/python || $(UV) venv --python $(BIN)/python .venv-dataknobs
+	$(UV) pip install --python .venv-dataknobs/bin/python --requirement $<
 	@touch $@
 
 demo: .venv/demo ## the main job on real data, headless, and the other notebooks; prints where the pages lie
