@@ -10,6 +10,9 @@ from tests.kernels.driver import PATIENCE, Kernel
 
 pytestmark = [pytest.mark.kernel, pytest.mark.duckdb]
 
+IDLE_INTERRUPT = "[IPKernelApp] ERROR | KeyboardInterrupt caught in kernel.\n"
+"""What ipykernel itself says when a shutdown's interrupt finds it between two requests."""
+
 
 @pytest.fixture
 def kernel(kernel: Kernel) -> Kernel:
@@ -69,4 +72,5 @@ def test_a_kernel_that_completes_ends_at_once_and_silently(new_kernel: Kernel) -
     new_kernel.complete("%%dkquery\nselect * from ")
     process = new_kernel.process
     assert new_kernel.shutdown() < PATIENCE
-    assert (process.returncode, new_kernel.stderr) == (0, "")
+    said = new_kernel.stderr.replace(IDLE_INTERRUPT, "")
+    assert (process.returncode, said) == (0, "")
